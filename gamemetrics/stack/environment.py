@@ -1,0 +1,97 @@
+"""What the stack tells its users (`.stack/env`) and what it gives its own processes."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gamemetrics.stack import redis_server
+from gamemetrics.stack.credentials import Credentials
+from gamemetrics.stack.layout import PROJECT_ROOT, Layout
+from gamemetrics.stack.ports import HOST
+from gamemetrics.stack.postgres import database_url
+from gamemetrics.stack.run_state import RunState
+
+ADMIN_USER = "operator"
+FLOWER_USER = "operator"
+GROUP_ID = "gamemetrics-bridge"
+
+INHERITED = ("PATH", "HOME", "USER", "LANG", "TZ", "TMPDIR", "VIRTUAL_ENV", "CI")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Environment:
+    layout: Layout
+    state: RunState
+    credentials: Credentials
+
+    @property
+    def api_url(self) -> str:
+        return f"http://{HOST}:{self.state.ports.web_port}"
+
+    @property
+    def ready_url(self) -> str:
+        return f"{self.api_url}/health/ready"
+
+    @property
+    def bootstrap_servers(self) -> str:
+        return self.state.bootstrap_servers or f"{HOST}:{self.state.ports.kafka_port}"
+
+    def shown(self) -> dict[str, str]:
+        """The lines of `.stack/env`."""
+        ports, credentials = self.state.ports, self.credentials
+        password = credentials.flower_password
+        return {
+            "API_URL": self.api_url,
+            "DATABASE_URL": database_url(ports, credentials),
+            "REDIS_URL": redis_server.cache_url(ports),
+            "CELERY_BROKER_URL": redis_server.broker_url(ports),
+            "KAFKA_BOOTSTRAP_SERVERS": self.bootstrap_servers,
+            "KAFKA_TOPIC": self.state.topic,
+            "FLOWER_URL": f"http://{FLOWER_USER}:{password}@{HOST}:{ports.flower_port}",
+            "ADMIN_URL": f"{self.api_url}/admin/",
+            "ADMIN_USER": ADMIN_USER,
+            "ADMIN_PASSWORD": credentials.admin_password,
+            "MANAGEMENT_KEY": credentials.management_key,
+        }
+
+    def given(self, **more: str) -> dict[str, str]:
+        """The whole environment of one of our processes."""
+        shown = self.shown()
+        inherited = {key: os.environ[key] for key in INHERITED if key in os.environ}
+        return {
+            **inherited,
+            "PYTHONUNBUFFERED": "1",
+            "PYTHONPATH": str(PROJECT_ROOT),
+            "STACK_DIR": str(self.layout.root),
+            "DJANGO_SETTINGS_MODULE": "gamemetrics.settings",
+            "DJANGO_SECRET_KEY": self.credentials.django_secret_key,
+            "KAFKA_GROUP_ID": GROUP_ID,
+            **{key: shown[key] for key in SHARED},
+            **self.state.carried,
+            **more,
+        }
+
+
+SHARED = (
+    "DATABASE_URL",
+    "REDIS_URL",
+    "CELERY_BROKER_URL",
+    "KAFKA_BOOTSTRAP_SERVERS",
+    "KAFKA_TOPIC",
+    "MANAGEMENT_KEY",
+)
+
+
+def client_settings(carried: Mapping[str, str]) -> dict[str, str]:
+    """librdkafka's settings for a Kafka that asks who we are."""
+    user = carried.get("KAFKA_USERNAME")
+    protocol = carried.get("KAFKA_SECURITY_PROTOCOL")
+    settings = {"security.protocol": protocol} if protocol else {}
+    if user:
+        settings |= {
+            "security.protocol": protocol or "SASL_PLAINTEXT",
+            "sasl.mechanisms": "SCRAM-SHA-512",
+            "sasl.username": user,
+            "sasl.password": carried.get("KAFKA_PASSWORD", ""),
+        }
+    return settings

@@ -1,0 +1,71 @@
+"""The topic that events travel on."""
+
+from collections.abc import Mapping
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+from gamemetrics.stack.errors import StackError
+
+# How the cluster id of librdkafka's in-process broker begins.
+FALLBACK_CLUSTER = "mockCluster"
+WEEK_MS = 7 * 24 * 3600 * 1000
+
+
+class TopicNotMade(StackError):
+    """Kafka did not make the topic."""
+
+
+def answers(bootstrap_servers: str, access: Mapping[str, str] | None = None) -> bool:
+    """Whether a broker there tells its metadata."""
+    try:
+        _admin(bootstrap_servers, access).list_topics(timeout=2)
+    except KafkaException:
+        return False
+    return True
+
+
+def ensure_topic(
+    bootstrap_servers: str,
+    topic: str,
+    partitions: int = 3,
+    *,
+    retention_ms: int = WEEK_MS,
+    replication_factor: int = 1,
+    access: Mapping[str, str] | None = None,
+    timeout_seconds: float = 30,
+) -> bool:
+    """Makes the topic if it is missing, and waits until it can be written to.
+
+    True if it was made now. One that exists is left as it is. `access` are librdkafka settings
+    (SASL, TLS). The fallback broker makes any topic that is asked for, with its own four
+    partitions.
+    """
+    admin = _admin(bootstrap_servers, access)
+    cluster = admin.list_topics(timeout=timeout_seconds)
+    if topic in cluster.topics:
+        return False
+    if (cluster.cluster_id or "").startswith(FALLBACK_CLUSTER):
+        # Its create_topics never answers; naming a topic makes it.
+        return topic in admin.list_topics(topic, timeout=timeout_seconds).topics
+    wanted = NewTopic(
+        topic,
+        num_partitions=partitions,
+        replication_factor=replication_factor,
+        config={"retention.ms": str(retention_ms)},
+    )
+    (made,) = admin.create_topics([wanted], operation_timeout=timeout_seconds).values()
+    try:
+        made.result(timeout=timeout_seconds)
+    except KafkaException as problem:
+        code = problem.args[0].code()
+        if code == KafkaError.TOPIC_ALREADY_EXISTS:
+            return False
+        raise TopicNotMade(f"Kafka did not make the topic {topic}: {problem}") from problem
+    return True
+
+
+def _admin(bootstrap_servers: str, access: Mapping[str, str] | None) -> AdminClient:
+    # Quiet: while a broker starts, librdkafka tells every refused connection.
+    return AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": 0, **(access or {})})

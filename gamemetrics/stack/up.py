@@ -1,0 +1,170 @@
+"""`up`: everything running and ready, or an error that says what is not."""
+
+import fcntl
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from gamemetrics.stack.applications import launches, make_admin, migrate
+from gamemetrics.stack.credentials import Credentials
+from gamemetrics.stack.down import end_everything
+from gamemetrics.stack.environment import Environment
+from gamemetrics.stack.layout import Layout
+from gamemetrics.stack.ports import require_free
+from gamemetrics.stack.private_files import write_pairs
+from gamemetrics.stack.processes import ours, wait_until
+from gamemetrics.stack.programs import PROGRAMS, SERVICES
+from gamemetrics.stack.progress import Progress
+from gamemetrics.stack.run_state import RunState
+from gamemetrics.stack.services import ServiceFailed, Services, failure
+from gamemetrics.stack.supervision import DOWN_STATES, Supervisor
+
+READY_SECONDS = 90
+APPLICATIONS = tuple(program.name for program in PROGRAMS if program.name not in SERVICES)
+
+
+def up(
+    environ: Mapping[str, str], progress: Progress, only: tuple[str, ...] | None = None
+) -> Environment:
+    """Brings the stack up, or `only` some of its services, and waits until they answer.
+
+    Harmless on a running stack: it keeps the ports and settings it was started with, and what is
+    down is started again. Raises StackError.
+    """
+    layout = Layout.from_environ(environ)
+    layout.make()
+    with locked(layout):
+        supervisor = Supervisor(layout=layout)
+        environment = _begun(environ, layout, supervisor, progress, only)
+        services = Services(
+            environ=environ, environment=environment, supervisor=supervisor, progress=progress
+        )
+        whole = only is None
+        services.bring_up(
+            only or SERVICES,
+            {"postgres": lambda: _fill(environment, progress)} if whole else {},
+        )
+        before = environment.state.bootstrap_servers
+        after = services.kafka_address()
+        environment = _kept(environment, after, admin_is_made=whole)
+        if whole:
+            _applications_up(environment, supervisor, progress, moved=before not in {"", after})
+    return environment
+
+
+def _begun(
+    environ: Mapping[str, str],
+    layout: Layout,
+    supervisor: Supervisor,
+    progress: Progress,
+    only: tuple[str, ...] | None,
+) -> Environment:
+    """A supervisord that answers, and the settings of this run."""
+    answers = supervisor.answers()
+    state = RunState.recall(layout)
+    if not answers and ours(layout):
+        with progress.step("what a killed supervisor left is ended"):
+            end_everything(layout)
+    state = state or RunState.from_environ(environ)
+    wanted = [name for name in only or (*SERVICES, *APPLICATIONS) if _is_run(name, state)]
+    if answers:
+        states = supervisor.states()
+        wanted = [name for name in wanted if states[name].state in DOWN_STATES]
+    require_free(state.ports, wanted)
+    environment = Environment(layout=layout, state=state, credentials=Credentials.of(layout))
+    state.keep(layout)
+    if not answers:
+        supervisor.run()
+    return environment
+
+
+def _is_run(name: str, state: RunState) -> bool:
+    return not (name == "kafka" and state.kafka_is_given)
+
+
+def _kept(environment: Environment, address: str, *, admin_is_made: bool) -> Environment:
+    """The environment with what is known now, written for `.stack/env` and the next `up`."""
+    state = environment.state.with_bootstrap_servers(address)
+    if admin_is_made:
+        state = state.with_admin()
+    kept = Environment(layout=environment.layout, state=state, credentials=environment.credentials)
+    state.keep(kept.layout)
+    write_pairs(kept.layout.env_file, kept.shown())
+    return kept
+
+
+def _fill(environment: Environment, progress: Progress) -> None:
+    with progress.step("database is migrated"):
+        migrate(environment)
+    if not environment.state.admin_is_made:
+        with progress.step("admin user exists"):
+            make_admin(environment)
+
+
+def _applications_up(
+    environment: Environment, supervisor: Supervisor, progress: Progress, *, moved: bool
+) -> None:
+    """Starts what is down; where Kafka has moved, also what would still look for it there."""
+    with progress.step("applications are ready"):
+        if moved:
+            supervisor.stop([program for program in PROGRAMS if program.name in APPLICATIONS])
+        states = supervisor.states()
+        for name, launch in launches(environment).items():
+            if states[name].state in DOWN_STATES:
+                launch.save(environment.layout, name)
+                supervisor.start(name)
+        deadline = time.monotonic() + READY_SECONDS
+        wait_until(lambda: _all_run(supervisor) or _any_failed(supervisor), seconds=READY_SECONDS)
+        wait_until(
+            lambda: is_ready(environment) or _any_failed(supervisor),
+            seconds=deadline - time.monotonic(),
+            every=0.1,
+        )
+        _require_ready(environment, supervisor)
+
+
+def _all_run(supervisor: Supervisor) -> bool:
+    states = supervisor.states()
+    return all(states[name].state == "RUNNING" for name in APPLICATIONS)
+
+
+def _any_failed(supervisor: Supervisor) -> bool:
+    states = supervisor.states()
+    return any(states[name].state == "FATAL" for name in APPLICATIONS)
+
+
+def _require_ready(environment: Environment, supervisor: Supervisor) -> None:
+    states = supervisor.states()
+    wrong = [name for name in APPLICATIONS if states[name].state != "RUNNING"]
+    ready, told = readiness(environment.ready_url)
+    if not wrong and ready:
+        return
+    raise ServiceFailed(
+        f"not ready: {environment.ready_url} says {told}\n{failure(supervisor, wrong or ['web'])}"
+    )
+
+
+def is_ready(environment: Environment) -> bool:
+    return readiness(environment.ready_url)[0]
+
+
+def readiness(url: str) -> tuple[bool, str]:
+    """Whether /health/ready is 200, and what it said."""
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return answer.status == 200, str(answer.status)
+    except urllib.error.HTTPError as refusal:
+        with refusal:
+            return False, f"{refusal.code} {refusal.read(2000).decode(errors='replace')}"
+    except OSError as problem:
+        return False, str(problem)
+
+
+@contextmanager
+def locked(layout: Layout) -> Iterator[None]:
+    """Two `up` of one stack at once: the second waits, then finds everything there."""
+    with layout.lock_file.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
