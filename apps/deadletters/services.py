@@ -1,0 +1,112 @@
+"""Store what could not be applied."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from apps.contract.chunk import Chunk, Record, Refused, base64_text, readable
+from apps.contract.envelope import Event, encode
+from apps.contract.queues import BRIDGE, Consumer
+from apps.deadletters.models import DeadLetter
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Letter:
+    """A dead letter that is not stored yet."""
+
+    consumer_service: str
+    cause: str
+    error_message: str
+    exception: str
+    topic: str
+    topic_id: str
+    partition: int
+    offset: int
+    original_event: Any
+    raw: bytes
+    key: bytes | None = None
+    headers: tuple[tuple[str, str | None], ...] = ()
+    event_id: str | None = None
+    event_type: str = ""
+    player_id: str = ""
+    game_id: str = ""
+
+
+def of_event(
+    consumer: Consumer, chunk: Chunk, record: Record, error: BaseException, *, cause: str
+) -> Letter:
+    """The dead letter of a valid event that `consumer` could not apply."""
+    fields = {name: getattr(record, name) for name in Event.__struct_fields__}
+    raw = encode(Event(**fields))
+    return Letter(
+        consumer_service=consumer.value,
+        cause=cause,
+        error_message=readable(str(error).encode("utf-8", "replace")),
+        exception=type(error).__name__,
+        topic=chunk.topic,
+        topic_id=str(chunk.topic_id),
+        partition=chunk.partition,
+        offset=record.offset,
+        original_event=original(raw),
+        raw=raw,
+        key=record.player_id.encode(),
+        event_id=record.event_id,
+        event_type=record.event_type,
+        player_id=record.player_id,
+        game_id=record.game_id,
+    )
+
+
+def of_message(chunk: Chunk, refused: Refused) -> Letter:
+    """The dead letter of a message that the bridge refused."""
+    return Letter(
+        consumer_service=BRIDGE,
+        cause=refused.code,
+        error_message=readable(refused.message.encode("utf-8", "replace")),
+        exception="EventInvalid",
+        topic=chunk.topic,
+        topic_id=str(chunk.topic_id),
+        partition=chunk.partition,
+        offset=refused.offset,
+        original_event=original(refused.raw),
+        raw=refused.raw,
+        key=refused.key,
+        headers=tuple((name, base64_text(value)) for name, value in refused.headers),
+    )
+
+
+def original(raw: bytes) -> Any:
+    """What `jsonb` can hold of the message: its JSON, or its readable text as a string."""
+    try:
+        value = msgspec.json.decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return readable(raw)
+    # A NUL is legal JSON that jsonb refuses (22P05).
+    return readable(raw) if b"\\u0000" in raw else value
+
+
+def store(letters: Sequence[Letter]) -> int:
+    """Insert the letters, inside the caller's transaction; how many.
+
+    A letter that is stored already, by its coordinates or by consumer and event, adds nothing.
+    """
+    if letters:
+        DeadLetter.objects.bulk_create(
+            [
+                DeadLetter(
+                    **{
+                        name: getattr(letter, name)
+                        for name in Letter.__dataclass_fields__
+                        if name != "headers"
+                    },
+                    headers=[list(header) for header in letter.headers],
+                )
+                for letter in letters
+            ],
+            ignore_conflicts=True,
+        )
+    return len(letters)

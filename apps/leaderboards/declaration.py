@@ -1,0 +1,100 @@
+"""Declaring a board: it counts what is in the log and, from then on, what comes."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from django.db import transaction
+
+from apps.leaderboards import locks, log, selectors
+from apps.leaderboards.folding import Deltas, scores
+from apps.leaderboards.models import Board, LeaderboardsAppliedEvent
+from apps.leaderboards.rules import Definition
+from apps.leaderboards.services import Definitions, merge
+from apps.ledger.failures import EventRefused
+
+# Seconds to wait for the log's consumer to catch up with the leaderboards' one; ordinarily ms.
+LOG_PATIENCE: Final = 10.0
+
+
+class BoardConflict(Exception):
+    """A board of that name has another definition."""
+
+
+class LogBehind(Exception):
+    """The log does not hold yet what the boards have counted; try again later."""
+
+
+def declare(definition: Definition) -> bool:
+    """Declare the board and fill it from the log, in one transaction; True where it is new.
+
+    Declaring the same again changes nothing. Raises BoardConflict, LogBehind.
+
+    While it runs no score is applied, so an event counts on the new board exactly once: from the
+    log if the log has it, from its chunk otherwise.
+    """
+    with transaction.atomic():
+        locks.hold_scores_still()
+        held = Board.objects.filter(game_id=definition.game_id, name=definition.name).first()
+        if held is not None:
+            if selectors.definition(held) != definition:
+                raise BoardConflict(
+                    f"board {definition.name!r} of {definition.game_id!r} is declared otherwise"
+                )
+            return False
+        _wait_for_the_log()
+        others = selectors.definitions([definition.game_id])
+        _store(definition)
+        _fill(definition, others)
+    return True
+
+
+def _wait_for_the_log() -> None:
+    until = time.monotonic() + LOG_PATIENCE
+    while not log.covers_boards():
+        if time.monotonic() > until:
+            raise LogBehind("the log is behind the boards; try again when its queue is drained")
+        time.sleep(0.02)
+
+
+def _store(definition: Definition) -> None:
+    pointers = {scoring.pointer for scoring in definition.scoring.values()}
+    (pointer,) = pointers
+    Board.objects.create(
+        game_id=definition.game_id,
+        name=definition.name,
+        event_types=sorted(definition.scoring),
+        score=pointer,
+        operator=definition.operator.value,
+        order=definition.order.value,
+        periods=[period.value for period in definition.periods],
+        timezone=definition.timezone,
+    )
+
+
+def _fill(definition: Definition, others: Definitions) -> None:
+    """Count the log's events on the new board.
+
+    An event of the log that the leaderboards consumer has not applied yet is claimed here and
+    counted on the game's other boards too: its chunk, when it comes, finds it applied.
+    """
+    for page in log.pages(definition.game_id, sorted(definition.scoring)):
+        claimed = LeaderboardsAppliedEvent.claim(event.event_id for event in page)
+        deltas = Deltas()
+        refused: list[str] = []
+        for event in page:
+            new = event.event_id in claimed
+            boards = [definition, *(others[definition.game_id] if new else ())]
+            try:
+                found = scores(boards, event.event_type, event.player_id, event.at, event.data)
+            except EventRefused:
+                # Not ours to dead-letter: an unclaimed event's own chunk does that, and one that
+                # was applied already has, at this board, no score.
+                refused += [event.event_id] if new else []
+                continue
+            for scored in found:
+                deltas.add(scored)
+        if refused:
+            LeaderboardsAppliedEvent.release(refused)
+        merge(deltas)

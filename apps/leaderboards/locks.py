@@ -1,0 +1,22 @@
+"""Who may change the set of boards while scores are being applied."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from django.db import connection
+
+# Advisory lock number, of our own choosing; nothing else in the database uses it.
+_BOARDS: Final = 7_001
+
+
+def hold_boards_still() -> None:
+    """No board appears or changes until this transaction ends; consumers share the lock."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [_BOARDS])
+
+
+def hold_scores_still() -> None:
+    """No consumer applies a score until this transaction ends; waits for those that do."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_BOARDS])

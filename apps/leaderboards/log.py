@@ -1,0 +1,62 @@
+"""Reading the event log, to fill a board that was declared after its events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from django.db import connection
+
+from apps.contract.queues import Consumer
+
+# Every range that leaderboards applied must be behind the log's low watermark: only then does the
+# log hold all that the boards have seen.
+_BEHIND: Final = """
+SELECT count(*) FROM (
+  SELECT topic_id, partition, max(next_offset) AS next_offset FROM (
+    SELECT topic_id, partition, next_offset FROM applied_chunks WHERE consumer = %(boards)s
+    UNION ALL
+    SELECT topic_id, partition, next_offset FROM consumer_positions WHERE consumer = %(boards)s
+  ) AS seen GROUP BY topic_id, partition
+) AS applied
+LEFT JOIN consumer_positions AS log
+  ON log.consumer = %(log)s AND log.topic_id = applied.topic_id
+ AND log.partition = applied.partition
+WHERE log.next_offset IS NULL OR log.next_offset < applied.next_offset
+"""
+_READ: Final = """
+SELECT event_id::text, event_type, player_id, event_timestamp, data::text
+  FROM events WHERE game_id = %s AND event_type = ANY(%s)
+"""
+_PAGE: Final = 5_000
+
+
+class LoggedEvent(NamedTuple):
+    """What a board needs of an event; `data` is JSON text."""
+
+    event_id: str
+    event_type: str
+    player_id: str
+    at: datetime
+    data: str
+
+
+def covers_boards() -> bool:
+    """Whether the log holds every event that the leaderboards consumer has applied."""
+    names = {"boards": Consumer.LEADERBOARDS.value, "log": Consumer.LOGGING.value}
+    with connection.cursor() as cursor:
+        cursor.execute(_BEHIND, names)
+        return bool(cursor.fetchone()[0] == 0)
+
+
+def pages(game_id: str, event_types: list[str]) -> Iterator[list[LoggedEvent]]:
+    """The game's events of these types, in pages, by a server-side cursor of this transaction."""
+    connection.ensure_connection()
+    assert connection.connection is not None
+    with closing(connection.connection.cursor(name="gamemetrics_log")) as cursor:
+        cursor.itersize = _PAGE
+        cursor.execute(_READ, [game_id, event_types])
+        while rows := cursor.fetchmany(_PAGE):
+            yield [LoggedEvent(*row) for row in rows]

@@ -1,0 +1,57 @@
+"""Periods of event time: `[start, end)` in the board's zone."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
+from functools import lru_cache
+from typing import Final
+from zoneinfo import ZoneInfo
+
+# The start of the period that has none; no event is older (envelope.EARLIEST).
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Period(StrEnum):
+    """How long a board counts before it starts anew; nothing is deleted by that."""
+
+    ALLTIME = "alltime"
+    DAILY = "daily"
+    WEEKLY = "weekly"  # ISO weeks: Monday to Monday
+    MONTHLY = "monthly"
+
+
+def start_of(period: Period, moment: datetime, zone: str) -> datetime:
+    """When the period that holds `moment` began, in UTC; EPOCH for all-time."""
+    if period is Period.ALLTIME:
+        return EPOCH
+    return _bounds(period, moment.astimezone(_zone(zone)).date(), zone)[0]
+
+
+def end_of(period: Period, moment: datetime, zone: str) -> datetime | None:
+    """When the period that holds `moment` ends (exclusive), in UTC; None for all-time."""
+    if period is Period.ALLTIME:
+        return None
+    return _bounds(period, moment.astimezone(_zone(zone)).date(), zone)[1]
+
+
+@lru_cache(maxsize=4096)
+def _bounds(period: Period, day: date, zone: str) -> tuple[datetime, datetime]:
+    if period is Period.DAILY:
+        first, last = day, day + timedelta(days=1)
+    elif period is Period.WEEKLY:
+        first = day - timedelta(days=day.weekday())
+        last = first + timedelta(days=7)
+    else:
+        first = day.replace(day=1)
+        last = (first + timedelta(days=32)).replace(day=1)
+    return _midnight(first, zone), _midnight(last, zone)
+
+
+def _midnight(day: date, zone: str) -> datetime:
+    return datetime.combine(day, time(), tzinfo=_zone(zone)).astimezone(UTC)
+
+
+@lru_cache(maxsize=256)
+def _zone(name: str) -> ZoneInfo:
+    return ZoneInfo(name)

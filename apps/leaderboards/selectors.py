@@ -1,0 +1,149 @@
+"""Reading boards: definitions, entries in rank order, from Redis or PostgreSQL alike."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from django.db.models import Q
+
+from apps.leaderboards import rank_index
+from apps.leaderboards.models import Board, Entry, EntryQuerySet
+from apps.leaderboards.periods import Period
+from apps.leaderboards.rank_index import BoardPeriod, Builder, Place
+from apps.leaderboards.rank_members import parse
+from apps.leaderboards.rules import (
+    DEFAULT_BOARD,
+    Definition,
+    Operator,
+    Order,
+    Scoring,
+    default_definition,
+)
+from apps.ledger.cache import CacheUnavailable
+
+logger = logging.getLogger(__name__)
+_PLACE = (
+    *("game_id", "board", "period", "period_start", "player_id"),
+    *("rank_key", "achieved_at", "version"),
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ranked:
+    """An entry with what ranks it."""
+
+    player_id: str
+    score: Decimal
+    achieved_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Top:
+    """The first entries of a board's period, and how many there are in all."""
+
+    total: int
+    entries: tuple[Ranked, ...]
+
+
+def definitions(game_ids: Iterable[str]) -> dict[str, list[Definition]]:
+    """The boards of each game: declared ones, and the default one unless redefined."""
+    found: dict[str, list[Definition]] = {game_id: [] for game_id in game_ids}
+    for board in Board.objects.filter(game_id__in=list(found)).order_by("game_id", "name"):
+        found[board.game_id].append(definition(board))
+    for game_id, boards in found.items():
+        if not any(board.name == DEFAULT_BOARD for board in boards):
+            boards.append(default_definition(game_id))
+    return found
+
+
+def definition_of(game_id: str, name: str) -> Definition | None:
+    """One board of a game; None where it is not declared."""
+    return next((d for d in definitions([game_id])[game_id] if d.name == name), None)
+
+
+def definition(board: Board) -> Definition:
+    """The rules of a stored board."""
+    scoring = Scoring(pointer=board.score)
+    return Definition(
+        game_id=board.game_id,
+        name=board.name,
+        scoring=dict.fromkeys(board.event_types, scoring),
+        operator=Operator(board.operator),
+        order=Order(board.order),
+        periods=tuple(Period(period) for period in board.periods),
+        timezone=board.timezone,
+    )
+
+
+def places(touched: Iterable[tuple[str, datetime, str]]) -> list[Place]:
+    """Committed places of (game_id, period_start, player_id), on whatever board."""
+    groups: dict[tuple[str, datetime], set[str]] = defaultdict(set)
+    for game_id, period_start, player_id in touched:
+        groups[game_id, period_start].add(player_id)
+    if not groups:
+        return []
+    wanted = Q(pk__in=[])
+    for (game_id, period_start), players in groups.items():
+        wanted |= Q(game_id=game_id, period_start=period_start, player_id__in=players)
+    return [Place.of_row(row) for row in Entry.objects.filter(wanted).values_list(*_PLACE)]
+
+
+def top(scope: BoardPeriod, order: Order, limit: int) -> Top:
+    """The first `limit` entries; the same from Redis and, where it cannot answer, PostgreSQL."""
+    try:
+        total = rank_index.size(scope)
+        if total is None:
+            _rebuild(scope)
+            total = rank_index.size(scope)
+        if total is not None:
+            found = rank_index.top(scope, limit)
+            return Top(total=total, entries=tuple(_ranked(m, d, order) for m, d in found))
+    except CacheUnavailable as error:
+        logger.warning("board read past the cache", extra={"error": str(error)})
+    return top_from_rows(scope, limit)
+
+
+def top_from_rows(scope: BoardPeriod, limit: int) -> Top:
+    """The same answer from PostgreSQL alone."""
+    rows = _entries(scope)
+    entries = rows.order_by("rank_key", "achieved_at", "player_id")[:limit]
+    return Top(
+        total=rows.count(),
+        entries=tuple(
+            Ranked(player_id=row.player_id, score=row.score, achieved_at=row.achieved_at)
+            for row in entries
+        ),
+    )
+
+
+def _rebuild(scope: BoardPeriod) -> None:
+    """Build the period's order aside from PostgreSQL and rename it in."""
+    builder = Builder(scope, uuid.uuid4().hex)
+    builder.begin()
+    rows: Sequence[Place] = [
+        Place.of_row(row) for row in _entries(scope).values_list(*_PLACE).iterator()
+    ]
+    builder.add(rows)
+    if not builder.finish():
+        logger.warning("board rebuild was overtaken", extra={"board": str(scope)})
+
+
+def _entries(scope: BoardPeriod) -> EntryQuerySet:
+    return Entry.objects.filter(
+        game_id=scope.game_id,
+        board=scope.board,
+        period=scope.period,
+        period_start=scope.period_start,
+    )
+
+
+def _ranked(member: str, double: float, order: Order) -> Ranked:
+    rank_key, achieved_at, player_id = parse(member, double)
+    score = rank_key.copy_negate() if order is Order.DESC else rank_key
+    return Ranked(player_id=player_id, score=score, achieved_at=achieved_at)

@@ -1,0 +1,143 @@
+"""Apply a chunk exactly once: one transaction, then the cache."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from django.db import transaction
+
+from apps.contract.chunk import Chunk, Record, decode_records, encode_records
+from apps.contract.queues import Consumer
+from apps.deadletters import services as dead_letters
+from apps.deadletters.services import Letter
+from apps.ledger import chunks
+from apps.ledger.failures import EventRefused, Failure, classify
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Applied:
+    """What a consumer's writes did, inside the open transaction."""
+
+    applied: int
+    changes: list[Any]
+    refused: tuple[tuple[Record, Exception], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """What became of the chunk's events; all zero where the chunk was done before."""
+
+    applied: int = 0
+    duplicates: int = 0
+    dead: int = 0
+    redelivered: bool = False
+
+
+class ChunkConsumer(Protocol):
+    """One of the three consumers: its writes, and its part of the cache."""
+
+    name: Consumer
+
+    def apply(self, records: str) -> Applied:
+        """Claim and apply the records that are not applied yet; runs in a transaction.
+
+        Raises what PostgreSQL raises. An event that a rule refuses is returned, not raised,
+        and not claimed, so that a replay works.
+        """
+
+    def refresh(self, changes: list[Any]) -> None:
+        """Write the committed values of `changes` to Redis: absolute, versioned."""
+
+    def changes_of(self, records: str) -> list[Any]:
+        """The rows that the records touched, as they stand now (for a redelivery)."""
+
+
+def apply_chunk(consumer: ChunkConsumer, chunk: Chunk) -> Outcome:
+    """Apply each event of the chunk once, or dead-letter it alone, and then write Redis.
+
+    Raises on outage and on a deploy fault; nothing is committed then, or (Redis) the chunk is
+    done and the same call repeats the Redis write.
+    """
+    try:
+        outcome, changes = _transact(consumer, chunk, bisect=False)
+    except Exception as error:
+        if classify(error) is not Failure.POISON:
+            raise
+        # The failed transaction is gone; only now is it worth the savepoints to find the event.
+        outcome, changes = _transact(consumer, chunk, bisect=True)
+    consumer.refresh(changes)
+    return outcome
+
+
+def _transact(
+    consumer: ChunkConsumer, chunk: Chunk, *, bisect: bool
+) -> tuple[Outcome, list[Any]]:
+    with transaction.atomic():
+        if not chunks.claim(consumer.name, chunk):
+            return Outcome(redelivered=True), consumer.changes_of(chunk.records)
+        if bisect:
+            result = _bisected(consumer, decode_records(chunk.records))
+        else:
+            result = consumer.apply(chunk.records)
+        refused = len(result.refused)
+        dead = dead_letters.store(_letters(consumer.name, chunk, result))
+        outcome = Outcome(
+            applied=result.applied,
+            duplicates=chunk.events - result.applied - refused,
+            dead=dead,
+        )
+        chunks.count(
+            consumer.name,
+            chunk,
+            applied=outcome.applied,
+            duplicates=outcome.duplicates,
+            dead=refused,
+        )
+    return outcome, result.changes
+
+
+def _bisected(consumer: ChunkConsumer, records: list[Record]) -> Applied:
+    """Halve until what fails is one event; at most 2 log2(n) savepoints for each such event."""
+    if not records:
+        return Applied(applied=0, changes=[])
+    try:
+        with transaction.atomic():
+            return consumer.apply(encode_records(records))
+    except Exception as error:
+        if classify(error) is not Failure.POISON:
+            raise
+        if len(records) == 1:
+            return Applied(applied=0, changes=[], refused=((records[0], error),))
+    middle = len(records) // 2
+    left, right = _bisected(consumer, records[:middle]), _bisected(consumer, records[middle:])
+    return Applied(
+        applied=left.applied + right.applied,
+        changes=left.changes + right.changes,
+        refused=left.refused + right.refused,
+    )
+
+
+def _letters(consumer: Consumer, chunk: Chunk, result: Applied) -> list[Letter]:
+    letters = [
+        dead_letters.of_event(consumer, chunk, record, error, cause=_cause(error))
+        for record, error in result.refused
+    ]
+    if consumer is Consumer.LOGGING:
+        # A refused message concerns no consumer in particular; it rides with the log's chunk so
+        # that it is stored in the transaction that lets the watermark pass it.
+        letters += [dead_letters.of_message(chunk, refused) for refused in chunk.refused]
+    return letters
+
+
+def _cause(error: BaseException) -> str:
+    """The rule's code, the SQLSTATE, or the exception's type."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, EventRefused):
+            return seen.code
+        state = getattr(seen, "pgcode", None)
+        if state:
+            return str(state)
+        seen = seen.__cause__
+    return type(error).__name__

@@ -1,0 +1,34 @@
+"""Reading statistics over HTTP."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.http import HttpRequest
+from ninja import Router, Schema
+
+from apps.ingest.errors import RequestRefused
+from apps.stats import selectors
+
+router = Router(tags=["statistics"])
+
+
+class StatisticsOut(Schema):
+    """Statistics of a player in a game; times are UTC event times."""
+
+    player_id: str
+    game_id: str
+    total_events: int
+    events: dict[str, int]
+    first_event_at: datetime
+    last_event_at: datetime
+
+
+@router.get("/players/{player_id}/stats", response=StatisticsOut)
+def player_statistics(request: HttpRequest, player_id: str, game_id: str) -> Any:
+    """What a player did in a game: all events, by type, and when."""
+    found = selectors.of_player(player_id, game_id)
+    if found is None:
+        raise RequestRefused(404, "not_found", f"no event of {player_id!r} in {game_id!r}")
+    return found

@@ -1,0 +1,43 @@
+"""The stats consumer: fold each event once into its player's statistics."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from apps.contract.chunk import decode_records
+from apps.contract.queues import Consumer
+from apps.ledger.services import Applied
+from apps.stats import cache, selectors
+from apps.stats.cache import Statistics
+from apps.stats.models import PlayerStatistics
+
+
+class StatsConsumer:
+    """Statistics in PostgreSQL, with a hot copy in Redis."""
+
+    name = Consumer.STATS
+
+    def apply(self, records: str) -> Applied:
+        rows = PlayerStatistics.objects.fold(records)
+        changes = [
+            Statistics(
+                player_id=row[0],
+                game_id=row[1],
+                total_events=row[2],
+                events=row[3] if isinstance(row[3], dict) else json.loads(row[3]),
+                first_event_at=row[4],
+                last_event_at=row[5],
+                version=row[6],
+            )
+            for row in rows
+        ]
+        return Applied(applied=rows[0][7] if rows else 0, changes=changes)
+
+    def refresh(self, changes: list[Any]) -> None:
+        cache.put(changes)
+
+    def changes_of(self, records: str) -> list[Any]:
+        return selectors.of_players(
+            {(record.player_id, record.game_id) for record in decode_records(records)}
+        )

@@ -1,0 +1,17 @@
+"""The door of the `stats` queue."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery import shared_task
+
+from apps.contract.queues import Consumer
+from apps.stats.services import StatsConsumer
+from apps.ledger.door import receive
+
+
+@shared_task(name=Consumer.STATS.task, queue=Consumer.STATS.queue)
+def apply_chunk(**message: Any) -> None:
+    """Apply one chunk; `message` is what `apps.contract.chunk.to_message` made."""
+    receive(StatsConsumer(), message)

@@ -1,0 +1,76 @@
+"""The JSON API and its OpenAPI document."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import msgspec
+from django.http import HttpRequest, HttpResponse
+from ninja import NinjaAPI
+from ninja.errors import ValidationError
+from ninja.renderers import BaseRenderer
+
+from apps.ingest.errors import RequestRefused
+from apps.ingest.keys import demand_read
+from apps.ingest.schemas import POST_EVENTS
+from apps.ingest.views import answer, post_events, refusal
+from apps.leaderboards.api import router as leaderboards
+from apps.stats.api import router as statistics
+
+logger = logging.getLogger(__name__)
+
+
+class ExactJson(BaseRenderer):
+    """Decimals leave as JSON numbers with every digit; a float would round them."""
+
+    media_type = "application/json"
+    _encode = msgspec.json.Encoder(decimal_format="number").encode
+
+    def render(self, request: HttpRequest, data: Any, *, response_status: int) -> bytes:
+        return self._encode(data)
+
+
+def _reader(request: HttpRequest) -> bool:
+    demand_read(request)
+    return True
+
+
+api = NinjaAPI(
+    title="gamemetrics",
+    version="1",
+    docs_url="/docs",
+    openapi_url="/openapi.json",
+    renderer=ExactJson(),
+    auth=[_reader],
+)
+api.add_router("/v1", statistics)
+api.add_router("/v1", leaderboards)
+
+
+@api.post("/v1/events", tags=["ingest"], openapi_extra=POST_EVENTS, auth=None)
+def describe_events(request: HttpRequest) -> HttpResponse:
+    """One event, `{"events": [...]}`, an array, or NDJSON; gzip allowed. Up to 1,000 events.
+
+    202 means: each event takes effect exactly once in the log, the statistics and the
+    leaderboards, or is kept in the dead letters with its cause.
+    """
+    return post_events(request)
+
+
+@api.exception_handler(RequestRefused)
+def _refused(request: HttpRequest, error: RequestRefused) -> HttpResponse:
+    return refusal(error)
+
+
+@api.exception_handler(ValidationError)
+def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    first = error.errors[0]
+    where = [str(step) for step in first["loc"] if step not in {"body", "definition"}]
+    body = {
+        "status": "error",
+        "error": f"{where[-1] if where else 'body'}: {first['msg']}",
+        "code": first["type"],
+        "pointer": "/" + "/".join(where[1:] if where[:1] in (["query"], ["path"]) else where),
+    }
+    return answer(400, body)

@@ -1,0 +1,28 @@
+"""Every address of the web process."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import path
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST, require_safe
+
+from apps.ingest import health
+from apps.ingest.views import post_events
+from apps.monitoring.views import metrics
+from gamemetrics.api import api
+
+admin.site.site_header = "gamemetrics"
+admin.site.site_title = "gamemetrics"
+admin.site.index_title = "Operations"
+
+urlpatterns = [
+    # Before the API's own routes: the hot path takes the bytes as they are. It is described in
+    # the OpenAPI document by `gamemetrics.api`.
+    path("api/v1/events", csrf_exempt(require_POST(post_events)), name="post-events"),
+    path("api/", api.urls),
+    path("health/live", require_safe(health.live), name="live"),
+    path("health/ready", require_safe(health.ready), name="ready"),
+    path("metrics", require_safe(metrics), name="metrics"),
+    path("admin/", admin.site.urls),
+]
