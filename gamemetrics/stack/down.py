@@ -11,6 +11,7 @@ import sys
 
 from gamemetrics.stack.errors import StackError
 from gamemetrics.stack.layout import Layout
+from gamemetrics.stack.locking import locked
 from gamemetrics.stack.processes import end, named, ours, wait_until
 from gamemetrics.stack.programs import STOP_LAYERS
 from gamemetrics.stack.progress import PlainProgress, Progress
@@ -23,6 +24,13 @@ class StillRunning(StackError):
 
 def down(layout: Layout, progress: Progress, *, clean: bool = False) -> None:
     """Stops every process of the stack and waits until it is gone. Raises StillRunning."""
+    if not layout.root.is_dir():
+        return
+    with locked(layout.lock_file):
+        _down(layout, progress, clean=clean)
+
+
+def _down(layout: Layout, progress: Progress, *, clean: bool) -> None:
     if ours(layout):
         _stop_in_order(layout, progress)
         with progress.step("nothing is left running"):

@@ -1,17 +1,16 @@
 """Apache Kafka's jars: resolved once by Maven from the pinned pom.xml, then kept in a cache."""
 
-import fcntl
 import hashlib
 import os
 import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from gamemetrics.stack.errors import StackError
+from gamemetrics.stack.locking import locked
 
 POM = Path(__file__).with_name("pom.xml")
 OLDEST_JAVA = 17
@@ -56,7 +55,7 @@ def fetch(environ: Mapping[str, str], tell: Callable[[str], None]) -> Path:
         raise KafkaUnavailable("Apache Kafka's jars need Maven once, to fetch them: no mvn on PATH")
     target.parent.mkdir(parents=True, exist_ok=True)
     # Two first starts at once: the second waits, then finds the jars.
-    with _locked(target.with_suffix(".lock")):
+    with locked(target.with_suffix(".lock")):
         if not target.is_dir():
             tell(f"fetching Apache Kafka from Maven Central into {target}, once (45 MB)")
             _download(maven, target)
@@ -84,10 +83,3 @@ def _download(maven: str, target: Path) -> None:
             told = (resolved.stdout + resolved.stderr).strip().splitlines()[:3]
             raise KafkaUnavailable("Maven could not fetch Apache Kafka: " + " ".join(told))
         jars.rename(target)
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

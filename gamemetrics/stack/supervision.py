@@ -47,7 +47,11 @@ class _SocketConnection(http.client.HTTPConnection):
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(self.timeout)
-        self.sock.connect(self.path)
+        try:
+            self.sock.connect(self.path)
+        except OSError:
+            self.close()
+            raise
 
 
 class _SocketTransport(xmlrpc.client.Transport):
@@ -56,7 +60,9 @@ class _SocketTransport(xmlrpc.client.Transport):
         self.path = path
 
     def make_connection(self, host: object) -> http.client.HTTPConnection:
-        return _SocketConnection(self.path)
+        # Kept in the base class's own attribute, which is how its close() finds it.
+        self._connection = (None, connection := _SocketConnection(self.path))
+        return connection
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

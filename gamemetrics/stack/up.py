@@ -1,17 +1,16 @@
 """`up`: everything running and ready, or an error that says what is not."""
 
-import fcntl
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 
 from gamemetrics.stack.applications import launches, make_admin, migrate
 from gamemetrics.stack.credentials import Credentials
 from gamemetrics.stack.down import end_everything
 from gamemetrics.stack.environment import Environment
 from gamemetrics.stack.layout import Layout
+from gamemetrics.stack.locking import locked
 from gamemetrics.stack.ports import require_free
 from gamemetrics.stack.private_files import write_pairs
 from gamemetrics.stack.processes import ours, wait_until
@@ -35,7 +34,8 @@ def up(
     """
     layout = Layout.from_environ(environ)
     layout.make()
-    with locked(layout):
+    # Two `up` of one stack at once: the second waits, then finds everything there.
+    with locked(layout.lock_file):
         supervisor = Supervisor(layout=layout)
         environment = _begun(environ, layout, supervisor, progress, only)
         services = Services(
@@ -160,11 +160,3 @@ def readiness(url: str) -> tuple[bool, str]:
             return False, f"{refusal.code} {refusal.read(2000).decode(errors='replace')}"
     except OSError as problem:
         return False, str(problem)
-
-
-@contextmanager
-def locked(layout: Layout) -> Iterator[None]:
-    """Two `up` of one stack at once: the second waits, then finds everything there."""
-    with layout.lock_file.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
