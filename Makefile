@@ -1,0 +1,53 @@
+# `make` lists the targets. Everything runs in .venv, which is made when it is first needed.
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+
+RATE ?= 1000
+SECONDS ?= 30
+CLEAN ?=
+
+BOOTSTRAP_PYTHON ?= $(or $(shell command -v python3.11 2>/dev/null),python3)
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.requirements-installed
+STACK := $(BIN)/python -m gamemetrics.stack
+
+.PHONY: help up down status test lint demo load
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z.]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+up: $(READY) ## start PostgreSQL, Redis, Kafka and the application; ports: WEB_PORT=... make up
+	@$(STACK) up
+
+down: ## stop all of it; CLEAN=1 also deletes the data
+	@$(firstword $(wildcard $(BIN)/python) $(BOOTSTRAP_PYTHON)) -m gamemetrics.stack.down $(if $(filter 1 yes true,$(CLEAN)),--clean)
+
+status: $(READY) ## what runs, on which ports, and where it logs
+	@$(STACK) status
+
+demo: up ## stream the real chess events through and print the leaderboards
+	@$(BIN)/python manage.py demo
+
+load: up ## send generated events: RATE=1000 a second for SECONDS=30
+	@$(BIN)/python manage.py load --rate $(RATE) --seconds $(SECONDS)
+
+test: $(READY) ## every test, against real services of its own
+	@$(BIN)/pytest
+
+lint: $(READY) ## style, types and the direction of imports
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+# The stamp comes last, so that an interrupted install is done again.
+$(READY): requirements.txt requirements-dev.txt
+	@$(BOOTSTRAP_PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null || \
+	  { echo "gamemetrics needs Python 3.11: no python3.11 on PATH (or set BOOTSTRAP_PYTHON)" >&2; exit 1; }
+	@echo "installing into $(VENV) (once, and when requirements*.txt change)"
+	@test -x $(BIN)/python || $(BOOTSTRAP_PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+.venv: $(READY) ## the virtual environment alone
