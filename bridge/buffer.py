@@ -1,0 +1,92 @@
+"""Cutting chunks: whatever arrived within the linger, up to a number of events and bytes."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+
+from apps.contract.chunk import Chunk, Record, Refused, encode_records, epoch
+
+# Chunks in flight at which the linger is at its longest. The fewer are in flight, the idler the
+# consumers, and the less a larger chunk would save.
+BUSY_CHUNKS: Final = 6
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CutPolicy:
+    """When a chunk is closed; time in seconds of a monotonic clock that the caller reads."""
+
+    max_events: int
+    max_bytes: int
+    max_linger: float
+
+    def linger(self, chunks_in_flight: int) -> float:
+        """How long the first event may wait for company: nothing when all is idle."""
+        return self.max_linger * min(1.0, chunks_in_flight / BUSY_CHUNKS)
+
+
+@dataclass(kw_only=True, slots=True)
+class Buffer:
+    """The open chunk of a partition."""
+
+    topic: str
+    topic_id: uuid.UUID
+    partition: int
+    first_offset: int
+    next_offset: int
+    opened_at: float = 0.0
+    bytes: int = 0
+    _records: list[Record] = field(default_factory=list)
+    _refused: list[Refused] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self._records) + len(self._refused)
+
+    def add(self, item: Record | Refused, size: int, now: float) -> None:
+        """Append the message at `item.offset`, which is not below `next_offset`."""
+        if item.offset < self.next_offset:
+            raise ValueError(f"offset {item.offset} is before {self.next_offset}")
+        if not len(self):
+            self.opened_at = now
+        if isinstance(item, Record):
+            self._records.append(item)
+        else:
+            self._refused.append(item)
+        self.bytes += size
+        self.next_offset = item.offset + 1
+
+    def due(self, policy: CutPolicy, chunks_in_flight: int, now: float) -> bool:
+        """Whether the chunk is to be cut now."""
+        return len(self) > 0 and (
+            len(self) >= policy.max_events
+            or self.bytes >= policy.max_bytes
+            or now - self.opened_at >= policy.linger(chunks_in_flight)
+        )
+
+    def full(self, policy: CutPolicy) -> bool:
+        return len(self) >= policy.max_events or self.bytes >= policy.max_bytes
+
+    def cut(self) -> Chunk:
+        """Close the chunk; the next one begins where it ends."""
+        chunk = Chunk(
+            topic=self.topic,
+            topic_id=self.topic_id,
+            partition=self.partition,
+            first_offset=self.first_offset,
+            next_offset=self.next_offset,
+            events=len(self._records),
+            records=encode_records(self._records),
+            accepted_at=[epoch(record.ingested_at) for record in self._records],
+            refused=self._refused,
+        )
+        self.first_offset = self.next_offset
+        self._records, self._refused, self.bytes = [], [], 0
+        return chunk
+
+
+def without_refused(chunk: Chunk) -> Chunk:
+    """The chunk for a consumer that stores no refused messages."""
+    return msgspec.structs.replace(chunk, refused=[]) if chunk.refused else chunk

@@ -1,0 +1,60 @@
+"""Chunks to the consumers' queues."""
+
+from __future__ import annotations
+
+from typing import Any, Final, Protocol
+
+from celery import Celery
+from kombu.exceptions import OperationalError
+
+from apps.contract.chunk import Chunk, to_message
+from apps.contract.queues import Consumer
+from bridge.buffer import without_refused
+
+# A copy that nobody took for so long has long been published again.
+EXPIRES: Final = 600  # seconds
+
+
+class CourierUnavailable(Exception):
+    """The broker takes no messages."""
+
+
+class Courier(Protocol):
+    """Carries chunks; may lose or double them."""
+
+    def send(self, consumer: Consumer, chunk: Chunk) -> None:
+        """Publish the chunk to the consumer's queue. Raises CourierUnavailable."""
+
+    def depths(self) -> dict[Consumer, int]:
+        """Messages waiting in each queue. Raises CourierUnavailable."""
+
+
+class CeleryCourier:
+    """The shared Celery app as courier; it needs no Django."""
+
+    def __init__(self, app: Celery) -> None:
+        self._app = app
+
+    def send(self, consumer: Consumer, chunk: Chunk) -> None:
+        carried = chunk if consumer is Consumer.LOGGING else without_refused(chunk)
+        place = f"{chunk.partition} [{chunk.first_offset}, {chunk.next_offset})"
+        try:
+            self._app.send_task(
+                consumer.task,
+                kwargs=to_message(carried),
+                queue=consumer.queue,
+                expires=EXPIRES,
+                # Flower and logs show where the chunk lies, never the players' data.
+                argsrepr="()",
+                kwargsrepr=place,
+            )
+        except (OperationalError, OSError) as error:
+            raise CourierUnavailable(str(error)) from error
+
+    def depths(self) -> dict[Consumer, int]:
+        try:
+            with self._app.connection_for_write() as connection:
+                client: Any = connection.default_channel.client
+                return {consumer: client.llen(consumer.queue) for consumer in Consumer}
+        except (OperationalError, OSError) as error:
+            raise CourierUnavailable(str(error)) from error

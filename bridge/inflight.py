@@ -1,0 +1,88 @@
+"""Chunks that were published and are not known to be done, and when to publish them again."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from apps.contract.chunk import Chunk
+from apps.contract.queues import Consumer
+
+FIRST_LEASE: Final = 10.0  # seconds; a chunk takes some tens of ms
+LONGEST_LEASE: Final = 60.0
+
+
+@dataclass(kw_only=True, slots=True)
+class Lease:
+    """How long a consumer has for a chunk before it is published again; doubles each time."""
+
+    expires_at: float  # monotonic; 0: not published yet
+    seconds: float = FIRST_LEASE
+
+    def renew(self, now: float) -> None:
+        """The chunk was published: start the next lease."""
+        if self.expires_at:
+            self.seconds = min(self.seconds * 2, LONGEST_LEASE)
+        # Jitter: chunks that were lost together do not come back together for ever.
+        self.expires_at = now + self.seconds * random.uniform(0.9, 1.1)
+
+    def postpone(self, now: float, seconds: float) -> None:
+        """Publishing failed: try again a little later."""
+        self.expires_at = now + seconds
+
+
+@dataclass(kw_only=True, slots=True)
+class InFlight:
+    """One chunk and the consumers that have not done it."""
+
+    chunk: Chunk
+    leases: dict[Consumer, Lease] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        return self.chunk.next_offset - self.chunk.first_offset
+
+    @property
+    def oldest(self) -> float | None:
+        """Epoch seconds at which the chunk's oldest event was accepted."""
+        return min(self.chunk.accepted_at, default=None)
+
+
+@dataclass(kw_only=True, slots=True)
+class Window:
+    """The chunks in flight of a partition."""
+
+    chunks: dict[tuple[int, int], InFlight] = field(default_factory=dict)
+
+    def add(self, chunk: Chunk, consumers: list[Consumer]) -> None:
+        leases = {consumer: Lease(expires_at=0.0) for consumer in consumers}
+        if leases:
+            key = (chunk.first_offset, chunk.next_offset)
+            self.chunks[key] = InFlight(chunk=chunk, leases=leases)
+
+    def events(self) -> int:
+        """How many offsets are in flight."""
+        return sum(held.size for held in self.chunks.values())
+
+    def expired(self, now: float) -> Iterator[tuple[InFlight, Consumer, Lease]]:
+        """What is to be published now: new chunks and those whose lease is over, in order."""
+        for _, held in sorted(self.chunks.items()):
+            for consumer, lease in held.leases.items():
+                if lease.expires_at <= now:
+                    yield held, consumer, lease
+
+    def done(self, consumer: Consumer, first_offset: int, next_offset: int) -> None:
+        """The consumer committed this range."""
+        held = self.chunks.get((first_offset, next_offset))
+        if held is not None:
+            held.leases.pop(consumer, None)
+            if not held.leases:
+                del self.chunks[first_offset, next_offset]
+
+    def passed(self, consumer: Consumer, watermark: int) -> None:
+        """The consumer has applied everything before `watermark`."""
+        for first_offset, next_offset in list(self.chunks):
+            if next_offset <= watermark:
+                self.done(consumer, first_offset, next_offset)

@@ -1,0 +1,166 @@
+"""What the consumers have applied, as PostgreSQL has it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+import psycopg2
+from psycopg2.extras import execute_values
+
+from apps.contract.queues import Consumer
+
+Positions = dict[int, dict[Consumer, int]]  # partition -> consumer -> next offset
+
+
+class LedgerUnavailable(Exception):
+    """PostgreSQL does not answer; what we know of positions may be older than it."""
+
+
+class PositionMoved(Exception):
+    """A position is not what we left: another bridge owns the partition, or PostgreSQL went
+    back in time (failover). Start over from its positions."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Advance:
+    """A position to move, from what we last saw to what is applied."""
+
+    consumer: Consumer
+    partition: int
+    old: int
+    new: int
+
+
+class Ledger(Protocol):
+    """The applied-chunk ledger and the positions of the consumers."""
+
+    def positions(self, topic_id: uuid.UUID, starts: Mapping[int, int]) -> Positions:
+        """Positions of the partitions; one that has none begins at its start."""
+
+    def applied(
+        self, topic_id: uuid.UUID, watermarks: Mapping[tuple[Consumer, int], int]
+    ) -> list[tuple[Consumer, int, int, int]]:
+        """(consumer, partition, first_offset, next_offset) of chunks beyond the watermarks."""
+
+    def advance(self, topic_id: uuid.UUID, advances: Iterable[Advance]) -> None:
+        """Move positions by compare-and-set, all or none. Raises PositionMoved."""
+
+    def prune(self, topic_id: uuid.UUID) -> int:
+        """Forget chunks far below the positions; how many."""
+
+    def close(self) -> None:
+        """Let the connection go; the next call makes a new one."""
+
+
+_SEED: Final = """
+INSERT INTO consumer_positions (consumer, topic_id, partition, next_offset) VALUES %s
+    ON CONFLICT DO NOTHING
+"""
+_POSITIONS: Final = """
+SELECT consumer, partition, next_offset FROM consumer_positions
+ WHERE topic_id = %s AND partition = ANY(%s)
+"""
+_APPLIED: Final = """
+SELECT c.consumer, c.partition, c.first_offset, c.next_offset
+  FROM (VALUES %s) AS low(consumer, partition, next_offset)
+  JOIN applied_chunks AS c
+    ON c.consumer = low.consumer AND c.topic_id = '{topic_id}' AND c.partition = low.partition
+   AND c.first_offset >= low.next_offset
+"""
+_ADVANCE: Final = """
+UPDATE consumer_positions AS p SET next_offset = v.new, updated_at = now()
+  FROM (VALUES %s) AS v(consumer, partition, old, new)
+ WHERE p.topic_id = '{topic_id}' AND p.consumer = v.consumer AND p.partition = v.partition
+   AND p.next_offset = v.old
+"""
+# An hour: what an operator looks at after an incident. A late task below the position finds its
+# chunk done by the position alone.
+_PRUNE: Final = """
+DELETE FROM applied_chunks AS c USING consumer_positions AS p
+ WHERE c.topic_id = %s AND p.topic_id = c.topic_id AND p.consumer = c.consumer
+   AND p.partition = c.partition AND c.next_offset <= p.next_offset
+   AND c.applied_at < now() - interval '1 hour'
+"""
+
+
+class PostgresLedger:
+    """The ledger in PostgreSQL; one autocommit connection, made when needed.
+
+    Every statement is bounded by time, since it runs between two polls of Kafka.
+    """
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+        self._connection: Any = None
+
+    def positions(self, topic_id: uuid.UUID, starts: Mapping[int, int]) -> Positions:
+        seeds = [
+            (consumer.value, str(topic_id), partition, start)
+            for consumer in Consumer
+            for partition, start in starts.items()
+        ]
+        with self._cursor() as cursor:
+            execute_values(cursor, _SEED, seeds, template="(%s, %s::uuid, %s, %s)")
+            cursor.execute(_POSITIONS, [str(topic_id), list(starts)])
+            found: Positions = {partition: {} for partition in starts}
+            for consumer, partition, next_offset in cursor.fetchall():
+                found[partition][Consumer(consumer)] = next_offset
+        return found
+
+    def applied(
+        self, topic_id: uuid.UUID, watermarks: Mapping[tuple[Consumer, int], int]
+    ) -> list[tuple[Consumer, int, int, int]]:
+        values = [(consumer.value, partition, low) for (consumer, partition), low in
+                  watermarks.items()]
+        if not values:
+            return []
+        with self._cursor() as cursor:
+            query = _APPLIED.format(topic_id=topic_id)
+            execute_values(cursor, query, values, page_size=len(values))
+            return [(Consumer(row[0]), row[1], row[2], row[3]) for row in cursor.fetchall()]
+
+    def advance(self, topic_id: uuid.UUID, advances: Iterable[Advance]) -> None:
+        values = sorted((a.consumer.value, a.partition, a.old, a.new) for a in advances)
+        if not values:
+            return
+        with self._cursor() as cursor:
+            cursor.execute("BEGIN")
+            query = _ADVANCE.format(topic_id=topic_id)
+            execute_values(cursor, query, values, page_size=len(values))
+            missed = len(values) - cursor.rowcount
+            cursor.execute("ROLLBACK" if missed else "COMMIT")
+        if missed:
+            raise PositionMoved(f"{missed} positions are not where we left them")
+
+    def prune(self, topic_id: uuid.UUID) -> int:
+        with self._cursor() as cursor:
+            cursor.execute(_PRUNE, [str(topic_id)])
+            return int(cursor.rowcount)
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    @contextmanager
+    def _cursor(self) -> Iterator[Any]:
+        """A cursor; whatever fails lets the connection go and is an outage of the ledger."""
+        try:
+            if self._connection is None:
+                self._connection = psycopg2.connect(
+                    self._dsn,
+                    connect_timeout=5,
+                    options="-c statement_timeout=5000 -c lock_timeout=5000",
+                    tcp_user_timeout=10_000,
+                    application_name="gamemetrics-bridge",
+                )
+                self._connection.autocommit = True
+            with self._connection.cursor() as cursor:
+                yield cursor
+        except psycopg2.Error as error:
+            self.close()
+            raise LedgerUnavailable(str(error).strip()) from error

@@ -1,0 +1,260 @@
+"""The bridge's loop: Kafka to the queues, and again until PostgreSQL says done."""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from apps.contract.chunk import Refused
+from apps.contract.queues import Consumer
+from apps.monitoring import metrics
+from bridge.courier import Courier, CourierUnavailable
+from bridge.gauges import Gauges
+from bridge.inflight import InFlight, Lease
+from bridge.ledger import Advance, Ledger, LedgerUnavailable, PositionMoved
+from bridge.partition import Partition
+from bridge.reading import read
+from bridge.settings import BridgeSettings
+from bridge.source import PlaceLost, Source, SourceUnavailable
+
+logger = logging.getLogger(__name__)
+RETRY_SECONDS = 1.0
+
+
+class Bridge:
+    """One member of the consumer group. One thread: no call blocks longer than its time-out, and
+    Kafka is polled on through every outage, so that none of them causes a rebalance.
+    """
+
+    def __init__(
+        self,
+        settings: BridgeSettings,
+        *,
+        topic: str,
+        source: Source,
+        ledger: Ledger,
+        courier: Courier,
+        beat: Callable[[], None],
+    ) -> None:
+        self.settings = settings
+        self.topic = topic
+        self.source = source
+        self.ledger = ledger
+        self.courier = courier
+        self.beat = beat
+        self.topic_id: uuid.UUID | None = None
+        self.partitions: dict[int, Partition] = {}
+        self._assigned: list[int] = []
+        self._start_at: float | None = None  # monotonic; when to (re)start the assignment
+        self._due = dict.fromkeys(("ledger", "positions", "commit", "prune"), 0.0)
+        self._gauges = Gauges(source, courier)
+
+    # Told by the source, inside its poll.
+
+    def assigned(self, partitions: list[int]) -> None:
+        """The group gave us these partitions; they start from PostgreSQL's positions."""
+        self._assigned = partitions
+        self._restart("assigned", wait=0.0)
+
+    def revoked(self) -> None:
+        """All that we knew of the partitions is void: another bridge may own them now."""
+        self._assigned = []
+        self._start_at = None
+        self._drop()
+
+    # The loop.
+
+    def run(self, stopping: Callable[[], bool]) -> None:
+        """Until `stopping`. Raises on what a restart of the process has to mend."""
+        while not stopping():
+            self.step(time.monotonic())
+        self._stop()
+
+    def step(self, now: float) -> None:
+        """One pass; `now` is monotonic."""
+        self.beat()
+        try:
+            if self._start_at is not None and now >= self._start_at:
+                self._start()
+            self._take(self._patience())
+            now = time.monotonic()
+            self._cut(now)
+            self._publish(now)
+            if self._is_due("ledger", now, self.settings.ledger_interval):
+                self._read_ledger()
+            if self._is_due("positions", now, self.settings.position_interval):
+                self._store_positions()
+            self._bound()
+            self._housekeeping(now)
+        except (LedgerUnavailable, SourceUnavailable) as error:
+            # PostgreSQL may come back older than what we know (failover): start from its word.
+            metrics.errors.labels(consumer="bridge", cause="outage").inc()
+            self._restart(str(error), wait=RETRY_SECONDS)
+        except (PositionMoved, PlaceLost) as error:
+            self._restart(str(error), wait=0.0)
+
+    def chunks_in_flight(self) -> int:
+        return sum(len(partition.window.chunks) for partition in self.partitions.values())
+
+    def _patience(self) -> float:
+        """How long the poll may wait: short while something else is due soon."""
+        if any(len(partition.buffer) for partition in self.partitions.values()):
+            return 0.002
+        return 0.005 if self.chunks_in_flight() else 0.1
+
+    def _take(self, seconds: float) -> None:
+        messages = self.source.poll(seconds)
+        if not messages or self.topic_id is None:
+            return
+        now, clock = datetime.now(UTC), time.monotonic()
+        for message in messages:
+            partition = self.partitions.get(message.partition() or 0)
+            if partition is None:
+                continue  # revoked while the message was on its way
+            item = read(message, self.topic_id, now)
+            if not partition.take(item, len(message), clock):
+                continue
+            if isinstance(item, Refused):
+                metrics.messages_refused.labels(code=item.code).inc()
+            if partition.buffer.full(self.settings.policy):
+                partition.cut(self.settings.policy, 0, clock)
+
+    def _cut(self, now: float) -> None:
+        in_flight = self.chunks_in_flight()
+        for partition in self.partitions.values():
+            partition.cut(self.settings.policy, in_flight, now)
+
+    def _publish(self, now: float) -> None:
+        for partition in self.partitions.values():
+            for held, consumer, lease in partition.window.expired(now):
+                if not self._send(held, consumer, lease, now):
+                    return
+
+    def _send(self, held: InFlight, consumer: Consumer, lease: Lease, now: float) -> bool:
+        reason = "lease" if lease.expires_at else "first"
+        try:
+            self.courier.send(consumer, held.chunk)
+        except CourierUnavailable as error:
+            metrics.errors.labels(consumer="bridge", cause="outage").inc()
+            logger.warning("broker takes no chunks", extra={"error": str(error)})
+            # All wait, not this one alone: each try costs a time-out.
+            for partition in self.partitions.values():
+                for _, _, other in partition.window.expired(now):
+                    other.postpone(now, RETRY_SECONDS)
+            return False
+        metrics.chunks_published.labels(consumer=consumer.value, reason=reason).inc()
+        lease.renew(now)
+        return True
+
+    def _read_ledger(self) -> None:
+        if self.topic_id is None or not self.chunks_in_flight():
+            return
+        watermarks = {
+            (consumer, partition.number): watermark.next_offset
+            for partition in self.partitions.values()
+            if partition.window.chunks
+            for consumer, watermark in partition.watermarks.items()
+        }
+        ranges: dict[int, list[tuple[Consumer, int, int]]] = {}
+        for consumer, number, first, following in self.ledger.applied(self.topic_id, watermarks):
+            ranges.setdefault(number, []).append((consumer, first, following))
+        for number, found in ranges.items():
+            self.partitions[number].applied(found)
+
+    def _store_positions(self) -> None:
+        if self.topic_id is None:
+            return
+        advances = [
+            Advance(consumer=consumer, partition=partition.number, old=old, new=new)
+            for partition in self.partitions.values()
+            for consumer, old, new in partition.advances()
+        ]
+        self.ledger.advance(self.topic_id, advances)
+        for partition in self.partitions.values():
+            partition.note_stored()
+
+    def _bound(self) -> None:
+        """Pause beyond the bounds, resume below half of them: a pause empties the prefetch."""
+        if not self.partitions:
+            return
+        share = len(self.partitions)
+        events = self.settings.max_events_in_flight / share
+        chunks = self.settings.max_chunks_in_flight / share
+        for partition in self.partitions.values():
+            held_events, held = partition.window.events(), len(partition.window.chunks)
+            if not partition.paused and (held_events >= events or held >= chunks):
+                self.source.pause(partition.number)
+                partition.paused = True
+            elif partition.paused and held_events <= events / 2 and held <= chunks / 2:
+                self.source.resume(partition.number)
+                partition.paused = False
+
+    def _housekeeping(self, now: float) -> None:
+        if self._is_due("commit", now, self.settings.commit_interval):
+            self._gauges.set(self.partitions)
+            self._commit()
+        if self.topic_id is not None and self._is_due("prune", now, self.settings.prune_interval):
+            self.ledger.prune(self.topic_id)
+
+    def _is_due(self, duty: str, now: float, interval: float) -> bool:
+        if now < self._due[duty]:
+            return False
+        self._due[duty] = now + interval
+        return True
+
+    def _commit(self) -> None:
+        lows = {number: p.low_watermark for number, p in self.partitions.items()}
+        if lows:
+            self.source.commit(lows)
+
+    # Starting and stopping.
+
+    def _restart(self, why: str, *, wait: float) -> None:
+        logger.info("partitions start anew", extra={"why": why, "partitions": self._assigned})
+        self._drop()
+        self._start_at = time.monotonic() + wait if self._assigned else None
+
+    def _drop(self) -> None:
+        if self.partitions:
+            self.source.start({})
+        self.partitions = {}
+
+    def _start(self) -> None:
+        """Start the assigned partitions from the lowest position of their consumers."""
+        self.topic_id = self.source.topic_id()
+        ends = {number: self.source.ends(number) for number in self._assigned}
+        starts = {number: end.low for number, end in ends.items()}
+        positions = self.ledger.positions(self.topic_id, starts)
+        self.partitions = {
+            number: Partition.starting(self.topic, self.topic_id, number, positions[number])
+            for number in self._assigned
+        }
+        offsets = {}
+        for number, partition in self.partitions.items():
+            start, end = partition.low_watermark, ends[number]
+            if start < end.low:
+                # The first chunk spans the gap, so that the watermark passes it.
+                logger.critical(
+                    "retention has overtaken the bridge; events are lost",
+                    extra={"partition": number, "position": start, "oldest": end.low},
+                )
+            elif start > end.high:
+                raise RuntimeError(f"partition {number} ends at {end.high}, before {start}")
+            offsets[number] = max(start, end.low)
+        self.source.start(offsets)
+        self._start_at = None
+        logger.info("partitions started", extra={"offsets": offsets})
+
+    def _stop(self) -> None:
+        """Store how far we are, and leave the group so that the partitions move at once."""
+        try:
+            self._read_ledger()
+            self._store_positions()
+            self._commit()
+        except (LedgerUnavailable, PositionMoved) as error:
+            logger.info("positions not stored at the end", extra={"error": str(error)})
+        self.source.close()
+        self.ledger.close()

@@ -1,0 +1,90 @@
+"""What the bridge knows of one partition; dropped as a whole when the partition is revoked."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from apps.contract.chunk import Record, Refused
+from apps.contract.queues import Consumer
+from bridge.buffer import Buffer, CutPolicy
+from bridge.inflight import Window
+from bridge.watermark import Watermark
+
+Range = tuple[Consumer, int, int]
+
+
+@dataclass(kw_only=True, slots=True)
+class Partition:
+    """Offsets flow: buffer -> window (in flight) -> watermarks (applied)."""
+
+    number: int
+    buffer: Buffer
+    watermarks: dict[Consumer, Watermark]
+    window: Window = field(default_factory=Window)
+    stored: dict[Consumer, int] = field(default_factory=dict)  # positions as PostgreSQL has them
+    paused: bool = False
+
+    @classmethod
+    def starting(
+        cls, topic: str, topic_id: uuid.UUID, number: int, positions: Mapping[Consumer, int]
+    ) -> Partition:
+        """At the lowest position of its consumers."""
+        start = min(positions.values())
+        return cls(
+            number=number,
+            buffer=Buffer(
+                topic=topic,
+                topic_id=topic_id,
+                partition=number,
+                first_offset=start,
+                next_offset=start,
+            ),
+            watermarks={c: Watermark(next_offset=offset) for c, offset in positions.items()},
+            stored=dict(positions),
+        )
+
+    @property
+    def low_watermark(self) -> int:
+        """Everything before it is applied by every consumer."""
+        return min(watermark.next_offset for watermark in self.watermarks.values())
+
+    def take(self, item: Record | Refused, size: int, now: float) -> bool:
+        """Buffer a message; False where its offset came before (a redelivery by the client)."""
+        if item.offset < self.buffer.next_offset:
+            return False
+        self.buffer.add(item, size, now)
+        return True
+
+    def cut(self, policy: CutPolicy, chunks_in_flight: int, now: float) -> None:
+        """Move the buffered messages into the window if they are due."""
+        if self.buffer.due(policy, chunks_in_flight, now):
+            chunk = self.buffer.cut()
+            behind = [
+                consumer
+                for consumer, watermark in self.watermarks.items()
+                if watermark.next_offset < chunk.next_offset
+            ]
+            self.window.add(chunk, behind)
+
+    def applied(self, ranges: Iterable[Range]) -> None:
+        """Take in what the ledger says is applied."""
+        for consumer, first_offset, next_offset in ranges:
+            self.watermarks[consumer].add(first_offset, next_offset)
+            self.window.done(consumer, first_offset, next_offset)
+        for consumer, watermark in self.watermarks.items():
+            self.window.passed(consumer, watermark.next_offset)
+
+    def advances(self) -> list[tuple[Consumer, int, int]]:
+        """(consumer, stored position, reached position) where they differ."""
+        return [
+            (consumer, self.stored[consumer], watermark.next_offset)
+            for consumer, watermark in self.watermarks.items()
+            if watermark.next_offset != self.stored[consumer]
+        ]
+
+    def note_stored(self) -> None:
+        """PostgreSQL has the reached positions."""
+        for consumer, watermark in self.watermarks.items():
+            self.stored[consumer] = watermark.next_offset

@@ -1,0 +1,58 @@
+"""From a Kafka message to a record, or to what becomes a dead letter."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+
+from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Message
+
+from apps.contract.chunk import Record, Refused
+from apps.contract.envelope import (
+    ENVELOPE_BYTES,
+    MAX_AHEAD,
+    MAX_EVENT_BYTES,
+    Event,
+    EventInvalid,
+    coordinates_id,
+    decode_event,
+)
+
+_FIELDS = Event.__struct_fields__
+
+
+def read(message: Message, topic_id: uuid.UUID, now: datetime) -> Record | Refused:
+    """Validate a message as the API does; the same message gives the same answer every time."""
+    offset, partition = message.offset(), message.partition()
+    assert offset is not None and partition is not None
+    value = message.value()
+    try:
+        if not value:
+            raise EventInvalid("empty", "", "the message has no value")
+        event = decode_event(
+            value,
+            now=_arrival(message, now),
+            absent_id=coordinates_id(topic_id, partition, offset),
+            max_bytes=MAX_EVENT_BYTES + ENVELOPE_BYTES,
+        )
+    except EventInvalid as error:
+        return Refused(
+            offset=offset,
+            code=error.code,
+            pointer=error.pointer,
+            message=error.message,
+            raw=value or b"",
+            key=message.key(),
+            headers=list(message.headers() or []),
+        )
+    return Record(offset=offset, **{name: getattr(event, name) for name in _FIELDS})
+
+
+def _arrival(message: Message, now: datetime) -> datetime:
+    """The record's own timestamp, which a second reading finds again; our clock where it is
+    absent or forged."""
+    kind, milliseconds = message.timestamp()
+    if kind == TIMESTAMP_NOT_AVAILABLE or milliseconds <= 0:
+        return now
+    limit = (now + MAX_AHEAD).timestamp() * 1000
+    return datetime.fromtimestamp(milliseconds / 1000, UTC) if milliseconds <= limit else now

@@ -1,0 +1,199 @@
+"""Kafka, as the bridge sees it."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from confluent_kafka import Consumer as KafkaConsumer
+from confluent_kafka import KafkaError, KafkaException, Message, TopicCollection, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+logger = logging.getLogger(__name__)
+TIMEOUT: Final = 10.0  # seconds, for what asks the broker
+# Messages that one pass takes at most; the loop has other duties every few ms.
+PASS_MESSAGES: Final = 1_000
+_LOST_PLACE = frozenset({KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE})
+
+
+class SourceUnavailable(Exception):
+    """Kafka does not answer."""
+
+
+class PlaceLost(Exception):
+    """The partition no longer has the offset at which we read."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ends:
+    """The oldest retained offset and the next one to be written."""
+
+    low: int
+    high: int
+
+
+class Source(Protocol):
+    """A consumer group's member that reads one topic and commits by hand."""
+
+    def poll(self, seconds: float) -> list[Message]:
+        """Messages of the assigned partitions, waiting up to `seconds` for the first.
+
+        Raises PlaceLost, SourceUnavailable.
+        """
+
+    def topic_id(self) -> uuid.UUID:
+        """Kafka's id of the topic: a topic that was deleted and made anew has another."""
+
+    def ends(self, partition: int) -> Ends:
+        """The partition's ends, asked of the broker."""
+
+    def high(self, partition: int) -> int:
+        """The partition's end as last seen, without asking; -1 if never seen."""
+
+    def start(self, offsets: Mapping[int, int]) -> None:
+        """Read these partitions from these offsets."""
+
+    def pause(self, partition: int) -> None: ...
+
+    def resume(self, partition: int) -> None: ...
+
+    def commit(self, offsets: Mapping[int, int]) -> None:
+        """Tell Kafka the next offsets, for lag tools; a failure is no failure of ours."""
+
+    def close(self) -> None: ...
+
+
+class KafkaSource:
+    """Eager rebalancing, explicit commits.
+
+    An assignment is not started by librdkafka: `on_assign` is told, and `start` is called with
+    the positions of PostgreSQL.
+    """
+
+    def __init__(
+        self,
+        client: Mapping[str, Any],
+        *,
+        topic: str,
+        group_id: str,
+        on_assign: Callable[[list[int]], None],
+        on_revoke: Callable[[], None],
+    ) -> None:
+        self._topic = topic
+        self._on_assign = on_assign
+        self._on_revoke = on_revoke
+        self._client = dict(client)
+        self._consumer = KafkaConsumer(
+            {
+                **client,
+                "group.id": group_id,
+                "enable.auto.commit": False,
+                "enable.auto.offset.store": False,
+                "auto.offset.reset": "error",
+                "partition.assignment.strategy": "range",
+                # A killed bridge's partitions are free after this.
+                "session.timeout.ms": 10_000,
+                "heartbeat.interval.ms": 2_000,
+                "max.poll.interval.ms": 300_000,
+                "fetch.wait.max.ms": 50,
+                "fetch.error.backoff.ms": 100,
+                "queued.max.messages.kbytes": 65_536,
+                "log_level": 3,
+            }
+        )
+        self._consumer.subscribe([topic], on_assign=self._assigned, on_revoke=self._revoked)
+
+    def _assigned(self, consumer: KafkaConsumer, partitions: list[TopicPartition]) -> None:
+        consumer.assign([])  # handled: nothing is read before `start`
+        self._on_assign([partition.partition for partition in partitions])
+
+    def _revoked(self, consumer: KafkaConsumer, partitions: list[TopicPartition]) -> None:
+        consumer.unassign()
+        self._on_revoke()
+
+    def poll(self, seconds: float) -> list[Message]:
+        first = self._consumer.poll(seconds)
+        if first is None:
+            return []
+        messages = [first, *self._consumer.consume(PASS_MESSAGES, 0)]
+        return [message for message in messages if not self._is_error(message)]
+
+    def _is_error(self, message: Message) -> bool:
+        error = message.error()
+        if error is None:
+            return False
+        if error.fatal():
+            raise KafkaException(error)
+        if error.code() in _LOST_PLACE:
+            raise PlaceLost(f"partition {message.partition()}: {error.str()}")
+        logger.warning("kafka reports", extra={"error": error.str()})
+        return True
+
+    def topic_id(self) -> uuid.UUID:
+        admin = AdminClient(self._client)
+        try:
+            futures = admin.describe_topics(
+                TopicCollection([self._topic]), request_timeout=TIMEOUT
+            )
+            described = futures[self._topic].result(TIMEOUT).topic_id
+            return uuid.UUID(int=_signless(described))
+        except KafkaException as error:
+            return self._cluster_topic_id(error)
+
+    def _cluster_topic_id(self, error: KafkaException) -> uuid.UUID:
+        """librdkafka's in-process broker describes no topics; it is another at every start."""
+        cluster_id = self._metadata().cluster_id
+        if not cluster_id.startswith("mockCluster"):
+            raise SourceUnavailable(str(error)) from error
+        return uuid.uuid5(uuid.NAMESPACE_OID, f"{cluster_id}/{self._topic}")
+
+    def _metadata(self) -> Any:
+        try:
+            return self._consumer.list_topics(self._topic, timeout=TIMEOUT)
+        except KafkaException as error:
+            raise SourceUnavailable(str(error)) from error
+
+    def ends(self, partition: int) -> Ends:
+        place = TopicPartition(self._topic, partition)
+        try:
+            low, high = self._consumer.get_watermark_offsets(place, timeout=TIMEOUT)
+        except KafkaException as error:
+            raise SourceUnavailable(str(error)) from error
+        return Ends(low=low, high=high)
+
+    def high(self, partition: int) -> int:
+        place = TopicPartition(self._topic, partition)
+        ends = self._consumer.get_watermark_offsets(place, cached=True)
+        return ends[1] if ends else -1
+
+    def start(self, offsets: Mapping[int, int]) -> None:
+        self._consumer.assign(_places(self._topic, offsets))
+
+    def pause(self, partition: int) -> None:
+        self._consumer.pause([TopicPartition(self._topic, partition)])
+
+    def resume(self, partition: int) -> None:
+        self._consumer.resume([TopicPartition(self._topic, partition)])
+
+    def commit(self, offsets: Mapping[int, int]) -> None:
+        try:
+            self._consumer.commit(offsets=_places(self._topic, offsets), asynchronous=True)
+        except KafkaException as error:
+            logger.info("offsets not committed", extra={"error": str(error)})
+
+    def close(self) -> None:
+        self._consumer.close()
+
+
+def _places(topic: str, offsets: Mapping[int, int]) -> list[TopicPartition]:
+    return [TopicPartition(topic, partition, offset) for partition, offset in offsets.items()]
+
+
+def _signless(topic_id: Any) -> int:
+    high = topic_id.get_most_significant_bits() & 0xFFFFFFFFFFFFFFFF
+    low = topic_id.get_least_significant_bits() & 0xFFFFFFFFFFFFFFFF
+    return int(high << 64 | low)
+
