@@ -54,7 +54,8 @@ class CeleryCourier:
     def depths(self) -> dict[Consumer, int]:
         try:
             with self._app.connection_for_write() as connection:
-                client: Any = connection.default_channel.client
+                channel: Any = connection.default_channel  # the Redis transport's own
+                client = channel.client
                 return {consumer: client.llen(consumer.queue) for consumer in Consumer}
         except (OperationalError, OSError) as error:
             raise CourierUnavailable(str(error)) from error

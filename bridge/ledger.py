@@ -114,8 +114,9 @@ class PostgresLedger:
     def applied(
         self, topic_id: uuid.UUID, watermarks: Mapping[tuple[Consumer, int], int]
     ) -> list[tuple[Consumer, int, int, int]]:
-        values = [(consumer.value, partition, low) for (consumer, partition), low in
-                  watermarks.items()]
+        values = [
+            (consumer.value, partition, low) for (consumer, partition), low in watermarks.items()
+        ]
         if not values:
             return []
         with self._cursor() as cursor:

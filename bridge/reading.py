@@ -24,7 +24,8 @@ _FIELDS = Event.__struct_fields__
 def read(message: Message, topic_id: uuid.UUID, now: datetime) -> Record | Refused:
     """Validate a message as the API does; the same message gives the same answer every time."""
     offset, partition = message.offset(), message.partition()
-    assert offset is not None and partition is not None
+    if offset is None or partition is None:
+        raise ValueError("a consumed message has coordinates")
     value = message.value()
     try:
         if not value:
@@ -43,9 +44,15 @@ def read(message: Message, topic_id: uuid.UUID, now: datetime) -> Record | Refus
             message=error.message,
             raw=value or b"",
             key=message.key(),
-            headers=list(message.headers() or []),
+            headers=_headers(message),
         )
     return Record(offset=offset, **{name: getattr(event, name) for name in _FIELDS})
+
+
+def _headers(message: Message) -> list[tuple[str, bytes | None]]:
+    headers = message.headers() or []
+    pairs = headers.items() if isinstance(headers, dict) else headers
+    return [(name, v.encode() if isinstance(v, str) else v) for name, v in pairs]
 
 
 def _arrival(message: Message, now: datetime) -> datetime:

@@ -135,9 +135,7 @@ class KafkaSource:
     def topic_id(self) -> uuid.UUID:
         admin = AdminClient(self._client)
         try:
-            futures = admin.describe_topics(
-                TopicCollection([self._topic]), request_timeout=TIMEOUT
-            )
+            futures = admin.describe_topics(TopicCollection([self._topic]), request_timeout=TIMEOUT)
             described = futures[self._topic].result(TIMEOUT).topic_id
             return uuid.UUID(int=_signless(described))
         except KafkaException as error:
@@ -196,4 +194,3 @@ def _signless(topic_id: Any) -> int:
     high = topic_id.get_most_significant_bits() & 0xFFFFFFFFFFFFFFFF
     low = topic_id.get_least_significant_bits() & 0xFFFFFFFFFFFFFFFF
     return int(high << 64 | low)
-

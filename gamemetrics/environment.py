@@ -39,9 +39,7 @@ class Environment:
         try:
             return Path(path).read_text(encoding="utf-8").strip() or None
         except OSError as error:
-            raise SettingInvalid(
-                f"{name}_FILE", f"cannot read {path}: {error.strerror}"
-            ) from error
+            raise SettingInvalid(f"{name}_FILE", f"cannot read {path}: {error.strerror}") from error
 
     def text(self, name: str, default: str) -> str:
         return self.optional(name) or default
@@ -98,7 +96,9 @@ class DatabaseSettings:
         except ValueError as error:
             raise SettingInvalid("DATABASE_URL", f"is not a URL: {error}") from error
         if parts.scheme not in {"postgres", "postgresql"} or not parts.path.strip("/"):
-            raise SettingInvalid("DATABASE_URL", "must be postgresql://user:password@host:port/name")
+            raise SettingInvalid(
+                "DATABASE_URL", "must be postgresql://user:password@host:port/name"
+            )
         return cls(
             host=unquote(parts.hostname or "127.0.0.1"),
             port=port,

@@ -97,9 +97,7 @@ def _split_json(text: bytes) -> Body:
     try:
         return _bounded(list(_list.decode(events)))
     except msgspec.ValidationError as error:
-        raise RequestRefused(
-            400, "type", "events must be an array", pointer="/events"
-        ) from error
+        raise RequestRefused(400, "type", "events must be an array", pointer="/events") from error
 
 
 def _bounded(events: list[RawEvent]) -> Body:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import models
 
 
-class ExactDecimalField(models.DecimalField):
+if TYPE_CHECKING:
+    _DecimalField = models.DecimalField[Any, Any]  # generic in the stubs alone
+else:
+    _DecimalField = models.DecimalField
+
+
+class ExactDecimalField(_DecimalField):
     """PostgreSQL's `numeric` without a scale: what is written is read, to the last digit.
 
     Django's own asks for a fixed number of decimal places and would round to it.

@@ -106,7 +106,7 @@ class Place:
 
     @classmethod
     def of_row(cls, row: Sequence[Any]) -> Place:
-        """From (game_id, board, period, period_start, player_id, rank_key, achieved_at, version)."""
+        """From a row of the columns that `upserts` returns and `selectors` selects."""
         return cls(
             scope=BoardPeriod(
                 game_id=row[0],
@@ -145,7 +145,9 @@ def size(scope: BoardPeriod) -> int | None:
     rank, players, _, _ = scope.keys()
     with outages():
         pipeline = client().pipeline(transaction=False)
-        pipeline.hget(players, "").hlen(players).zcard(rank)
+        pipeline.hget(players, "")
+        pipeline.hlen(players)
+        pipeline.zcard(rank)
         marker, fields, members = pipeline.execute()
     if marker != COMPLETE or fields - 1 != members:
         return None
@@ -155,8 +157,8 @@ def size(scope: BoardPeriod) -> int | None:
 def top(scope: BoardPeriod, limit: int) -> list[tuple[str, float]]:
     """The first `limit` (member, double) in rank order. Raises CacheUnavailable."""
     with outages():
-        found = client().zrange(scope.keys()[0], 0, limit - 1, withscores=True)
-    return [(member.decode(), double) for member, double in found]  # type: ignore[union-attr]
+        found: Any = client().zrange(scope.keys()[0], 0, limit - 1, withscores=True)
+    return [(member.decode(), double) for member, double in found]
 
 
 class Builder:
@@ -192,6 +194,4 @@ class Builder:
         """Rename in; False where the build was lost (Redis emptied) or taken over."""
         with outages():
             script = client().register_script(_FINISH)
-            return bool(
-                script(keys=self.scope.keys(), args=[self.token, TTL[self.scope.period]])
-            )
+            return bool(script(keys=self.scope.keys(), args=[self.token, TTL[self.scope.period]]))

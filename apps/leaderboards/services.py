@@ -43,8 +43,11 @@ class LeaderboardsConsumer:
         decoded = decode_records(records)
         definitions = selectors.definitions({record.game_id for record in decoded})
         touched = {
-            (definition.game_id, start_of(period, record.timestamp, definition.timezone))
-            + (record.player_id,)
+            (
+                record.game_id,
+                start_of(period, record.timestamp, definition.timezone),
+                record.player_id,
+            )
             for record in decoded
             for definition in definitions[record.game_id]
             if record.event_type in definition.scoring

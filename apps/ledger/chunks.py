@@ -35,9 +35,7 @@ def claim(consumer: Consumer, chunk: Chunk) -> bool:
         return bool(cursor.rowcount)
 
 
-def count(
-    consumer: Consumer, chunk: Chunk, *, applied: int, duplicates: int, dead: int
-) -> None:
+def count(consumer: Consumer, chunk: Chunk, *, applied: int, duplicates: int, dead: int) -> None:
     """Note in the claimed chunk what became of its events."""
     with connection.cursor() as cursor:
         cursor.execute(

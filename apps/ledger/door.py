@@ -25,5 +25,7 @@ def receive(consumer: ChunkConsumer, message: Mapping[str, Any]) -> None:
 
 def _stopping() -> bool:
     # 0 is an exit code too: False and None alone mean "go on".
-    return any(flag is not None and flag is not False for flag in
-               (state.should_stop, state.should_terminate))
+    return any(
+        flag is not None and flag is not False
+        for flag in (state.should_stop, state.should_terminate)
+    )

@@ -70,9 +70,7 @@ def apply_chunk(consumer: ChunkConsumer, chunk: Chunk) -> Outcome:
     return outcome
 
 
-def _transact(
-    consumer: ChunkConsumer, chunk: Chunk, *, bisect: bool
-) -> tuple[Outcome, list[Any]]:
+def _transact(consumer: ChunkConsumer, chunk: Chunk, *, bisect: bool) -> tuple[Outcome, list[Any]]:
     with transaction.atomic():
         if not chunks.claim(consumer.name, chunk):
             return Outcome(redelivered=True), consumer.changes_of(chunk.records)

@@ -7,8 +7,8 @@ from typing import Any
 from celery import shared_task
 
 from apps.contract.queues import Consumer
-from apps.stats.services import StatsConsumer
 from apps.ledger.door import receive
+from apps.stats.services import StatsConsumer
 
 
 @shared_task(name=Consumer.STATS.task, queue=Consumer.STATS.queue)

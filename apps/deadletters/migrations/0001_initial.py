@@ -5,40 +5,88 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='DeadLetter',
+            name="DeadLetter",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('original_event', models.JSONField(help_text='The event; where the message is no JSON, its readable text as a JSON string')),
-                ('error_message', models.TextField()),
-                ('consumer_service', models.TextField(db_collation='C')),
-                ('cause', models.TextField(db_collation='C', help_text='Code of the rule or SQLSTATE')),
-                ('exception', models.TextField(default='', help_text='Type of the exception, if there was one')),
-                ('state', models.TextField(choices=[('open', 'Open'), ('replaying', 'Replaying'), ('applied', 'Applied'), ('discarded', 'Discarded')], db_default='open', default='open')),
-                ('event_id', models.UUIDField(null=True)),
-                ('event_type', models.TextField(db_collation='C', default='')),
-                ('player_id', models.TextField(db_collation='C', default='')),
-                ('game_id', models.TextField(db_collation='C', default='')),
-                ('topic', models.TextField()),
-                ('topic_id', models.UUIDField()),
-                ('partition', models.IntegerField()),
-                ('offset', models.BigIntegerField()),
-                ('key', models.BinaryField(null=True)),
-                ('headers', models.JSONField(default=list, help_text='[[name, base64 of the value], ...]')),
-                ('raw', models.BinaryField(help_text="The message's bytes, untouched")),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                (
+                    "original_event",
+                    models.JSONField(
+                        help_text="The event; where the message is no JSON, its readable text as a JSON string"
+                    ),
+                ),
+                ("error_message", models.TextField()),
+                ("consumer_service", models.TextField(db_collation="C")),
+                (
+                    "cause",
+                    models.TextField(db_collation="C", help_text="Code of the rule or SQLSTATE"),
+                ),
+                (
+                    "exception",
+                    models.TextField(
+                        default="", help_text="Type of the exception, if there was one"
+                    ),
+                ),
+                (
+                    "state",
+                    models.TextField(
+                        choices=[
+                            ("open", "Open"),
+                            ("replaying", "Replaying"),
+                            ("applied", "Applied"),
+                            ("discarded", "Discarded"),
+                        ],
+                        db_default="open",
+                        default="open",
+                    ),
+                ),
+                ("event_id", models.UUIDField(null=True)),
+                ("event_type", models.TextField(db_collation="C", default="")),
+                ("player_id", models.TextField(db_collation="C", default="")),
+                ("game_id", models.TextField(db_collation="C", default="")),
+                ("topic", models.TextField()),
+                ("topic_id", models.UUIDField()),
+                ("partition", models.IntegerField()),
+                ("offset", models.BigIntegerField()),
+                ("key", models.BinaryField(null=True)),
+                (
+                    "headers",
+                    models.JSONField(default=list, help_text="[[name, base64 of the value], ...]"),
+                ),
+                ("raw", models.BinaryField(help_text="The message's bytes, untouched")),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
             ],
             options={
-                'db_table': 'dlq_events',
-                'indexes': [models.Index(condition=models.Q(('state', 'open')), fields=['consumer_service', '-id'], name='dlq_events_open'), models.Index(fields=['cause', '-id'], name='dlq_events_cause'), models.Index(fields=['player_id', '-id'], name='dlq_events_player'), models.Index(fields=['event_id'], name='dlq_events_event')],
-                'constraints': [models.UniqueConstraint(fields=('consumer_service', 'topic_id', 'partition', 'offset'), name='dlq_events_once_per_coordinates'), models.UniqueConstraint(condition=models.Q(('event_id__isnull', False)), fields=('consumer_service', 'event_id'), name='dlq_events_once_per_event')],
+                "db_table": "dlq_events",
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("state", "open")),
+                        fields=["consumer_service", "-id"],
+                        name="dlq_events_open",
+                    ),
+                    models.Index(fields=["cause", "-id"], name="dlq_events_cause"),
+                    models.Index(fields=["player_id", "-id"], name="dlq_events_player"),
+                    models.Index(fields=["event_id"], name="dlq_events_event"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("consumer_service", "topic_id", "partition", "offset"),
+                        name="dlq_events_once_per_coordinates",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("event_id__isnull", False)),
+                        fields=("consumer_service", "event_id"),
+                        name="dlq_events_once_per_event",
+                    ),
+                ],
             },
         ),
     ]

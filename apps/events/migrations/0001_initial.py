@@ -6,31 +6,44 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Event',
+            name="Event",
             fields=[
-                ('event_id', models.UUIDField(primary_key=True, serialize=False)),
-                ('event_type', models.TextField(db_collation='C')),
-                ('player_id', models.TextField(db_collation='C')),
-                ('game_id', models.TextField(db_collation='C')),
-                ('event_timestamp', models.DateTimeField(help_text='When it happened, says the game')),
-                ('ingested_at', models.DateTimeField(help_text='When the API accepted it')),
-                ('event_version', models.TextField(null=True)),
-                ('session_id', models.TextField(null=True)),
-                ('sent_at', models.DateTimeField(null=True)),
-                ('data', models.JSONField(default=dict)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("event_id", models.UUIDField(primary_key=True, serialize=False)),
+                ("event_type", models.TextField(db_collation="C")),
+                ("player_id", models.TextField(db_collation="C")),
+                ("game_id", models.TextField(db_collation="C")),
+                (
+                    "event_timestamp",
+                    models.DateTimeField(help_text="When it happened, says the game"),
+                ),
+                ("ingested_at", models.DateTimeField(help_text="When the API accepted it")),
+                ("event_version", models.TextField(null=True)),
+                ("session_id", models.TextField(null=True)),
+                ("sent_at", models.DateTimeField(null=True)),
+                ("data", models.JSONField(default=dict)),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
             ],
             options={
-                'db_table': 'events',
-                'indexes': [models.Index(fields=['player_id', 'event_timestamp'], name='events_player'), models.Index(fields=['game_id', 'event_type'], name='events_game_type'), django.contrib.postgres.indexes.BrinIndex(autosummarize=True, fields=['event_timestamp'], name='events_time'), django.contrib.postgres.indexes.BrinIndex(autosummarize=True, fields=['ingested_at'], name='events_ingested')],
+                "db_table": "events",
+                "indexes": [
+                    models.Index(fields=["player_id", "event_timestamp"], name="events_player"),
+                    models.Index(fields=["game_id", "event_type"], name="events_game_type"),
+                    django.contrib.postgres.indexes.BrinIndex(
+                        autosummarize=True, fields=["event_timestamp"], name="events_time"
+                    ),
+                    django.contrib.postgres.indexes.BrinIndex(
+                        autosummarize=True, fields=["ingested_at"], name="events_ingested"
+                    ),
+                ],
             },
         ),
     ]

@@ -5,43 +5,79 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='AppliedChunk',
+            name="AppliedChunk",
             fields=[
-                ('pk', models.CompositePrimaryKey('consumer', 'topic_id', 'partition', 'first_offset', 'next_offset', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('consumer', models.TextField(db_collation='C')),
-                ('topic_id', models.UUIDField(help_text="Kafka's id of the topic: a re-created topic is another")),
-                ('partition', models.IntegerField()),
-                ('first_offset', models.BigIntegerField()),
-                ('next_offset', models.BigIntegerField(help_text="One past the chunk's last offset")),
-                ('applied', models.IntegerField(default=0)),
-                ('duplicates', models.IntegerField(default=0)),
-                ('dead', models.IntegerField(default=0)),
-                ('applied_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "consumer",
+                        "topic_id",
+                        "partition",
+                        "first_offset",
+                        "next_offset",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("consumer", models.TextField(db_collation="C")),
+                (
+                    "topic_id",
+                    models.UUIDField(
+                        help_text="Kafka's id of the topic: a re-created topic is another"
+                    ),
+                ),
+                ("partition", models.IntegerField()),
+                ("first_offset", models.BigIntegerField()),
+                (
+                    "next_offset",
+                    models.BigIntegerField(help_text="One past the chunk's last offset"),
+                ),
+                ("applied", models.IntegerField(default=0)),
+                ("duplicates", models.IntegerField(default=0)),
+                ("dead", models.IntegerField(default=0)),
+                (
+                    "applied_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
             ],
             options={
-                'db_table': 'applied_chunks',
+                "db_table": "applied_chunks",
             },
         ),
         migrations.CreateModel(
-            name='ConsumerPosition',
+            name="ConsumerPosition",
             fields=[
-                ('pk', models.CompositePrimaryKey('consumer', 'topic_id', 'partition', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('consumer', models.TextField(db_collation='C')),
-                ('topic_id', models.UUIDField()),
-                ('partition', models.IntegerField()),
-                ('next_offset', models.BigIntegerField()),
-                ('updated_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "consumer",
+                        "topic_id",
+                        "partition",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("consumer", models.TextField(db_collation="C")),
+                ("topic_id", models.UUIDField()),
+                ("partition", models.IntegerField()),
+                ("next_offset", models.BigIntegerField()),
+                (
+                    "updated_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
             ],
             options={
-                'db_table': 'consumer_positions',
+                "db_table": "consumer_positions",
             },
         ),
     ]

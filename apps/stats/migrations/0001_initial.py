@@ -5,43 +5,66 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='StatsAppliedEvent',
+            name="StatsAppliedEvent",
             fields=[
-                ('event_id', models.UUIDField(primary_key=True, serialize=False)),
-                ('applied_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("event_id", models.UUIDField(primary_key=True, serialize=False)),
+                (
+                    "applied_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
             ],
             options={
-                'db_table': 'stats_applied_events',
-                'abstract': False,
+                "db_table": "stats_applied_events",
+                "abstract": False,
             },
         ),
         migrations.CreateModel(
-            name='PlayerStatistics',
+            name="PlayerStatistics",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('player_id', models.TextField(db_collation='C')),
-                ('game_id', models.TextField(db_collation='C')),
-                ('total_events', models.BigIntegerField(default=0)),
-                ('event_breakdown', models.JSONField(default=dict, help_text='{"<event type>": count}')),
-                ('first_event_at', models.DateTimeField()),
-                ('last_event_at', models.DateTimeField()),
-                ('version', models.BigIntegerField(default=0, help_text='Grows with each change; orders Redis')),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('updated_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("player_id", models.TextField(db_collation="C")),
+                ("game_id", models.TextField(db_collation="C")),
+                ("total_events", models.BigIntegerField(default=0)),
+                (
+                    "event_breakdown",
+                    models.JSONField(default=dict, help_text='{"<event type>": count}'),
+                ),
+                ("first_event_at", models.DateTimeField()),
+                ("last_event_at", models.DateTimeField()),
+                (
+                    "version",
+                    models.BigIntegerField(
+                        default=0, help_text="Grows with each change; orders Redis"
+                    ),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                (
+                    "updated_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
             ],
             options={
-                'verbose_name_plural': 'player statistics',
-                'db_table': 'player_statistics',
-                'indexes': [models.Index(fields=['game_id', '-total_events'], name='player_statistics_busiest')],
-                'constraints': [models.UniqueConstraint(fields=('player_id', 'game_id'), name='player_statistics_player_game')],
+                "verbose_name_plural": "player statistics",
+                "db_table": "player_statistics",
+                "indexes": [
+                    models.Index(
+                        fields=["game_id", "-total_events"], name="player_statistics_busiest"
+                    )
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("player_id", "game_id"), name="player_statistics_player_game"
+                    )
+                ],
             },
         ),
     ]
