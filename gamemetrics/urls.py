@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
 from apps.ingest import health
 from apps.ingest.views import post_events
@@ -19,10 +19,12 @@ admin.site.index_title = "Operations"
 urlpatterns = [
     # Before the API's own routes: the hot path takes the bytes as they are. It is described in
     # the OpenAPI document by `gamemetrics.api`.
-    path("api/v1/events", csrf_exempt(require_POST(post_events)), name="post-events"),
+    path("api/v1/events", csrf_exempt(post_events), name="post-events"),
     path("api/", api.urls),
     path("health/live", require_safe(health.live), name="live"),
     path("health/ready", require_safe(health.ready), name="ready"),
     path("metrics", require_safe(metrics), name="metrics"),
     path("admin/", admin.site.urls),
 ]
+handler404 = "apps.ingest.views.not_found"
+handler500 = "apps.ingest.views.server_error"

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, UnreadablePostError
 
 from apps.ingest.body import MAX_BODY_BYTES, inflate, media_type, split
 from apps.ingest.errors import RequestRefused
@@ -30,6 +30,8 @@ def answer(status: int, body: Any, *, retry_after: int = 0) -> HttpResponse:
         response["Retry-After"] = str(retry_after)
     if status == 401:
         response["WWW-Authenticate"] = "Bearer"
+    if status == 405:
+        response["Allow"] = "POST"
     return response
 
 
@@ -42,6 +44,8 @@ def refusal(error: RequestRefused) -> HttpResponse:
 def post_events(request: HttpRequest) -> HttpResponse:
     """Accept one event, or a batch of up to 1,000. Never a 2xx before Kafka has confirmed."""
     try:
+        if request.method != "POST":
+            raise RequestRefused(405, "method_not_allowed", "events are sent by POST")
         demand_ingest(request)
         _within_rate()
         kind = media_type(request.headers.get("Content-Type", ""))
@@ -74,7 +78,10 @@ def _read(request: HttpRequest) -> bytes:
         raise RequestRefused(411, "length_required", "Content-Length is required")
     if length.isdigit() and int(length) > MAX_BODY_BYTES:
         raise RequestRefused(413, "body_too_large", f"the body is over {MAX_BODY_BYTES} bytes")
-    return request.body
+    try:
+        return request.body
+    except UnreadablePostError as error:
+        raise RequestRefused(400, "truncated_body", "the body ended too early") from error
 
 
 def _single(receipt: Receipt) -> HttpResponse:
@@ -105,3 +112,13 @@ def _batch(receipts: Sequence[Receipt]) -> HttpResponse:
         body |= {"status": "error", "error": message, "code": "kafka_unavailable"}
         return answer(503, body, retry_after=RETRY_AFTER)
     return answer(202 if not rejected else 207 if accepted else 400, body)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """An address that does not exist."""
+    return refusal(RequestRefused(404, "not_found", f"there is nothing at {request.path}"))
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """A fault of ours; the log has it, the answer does not."""
+    return refusal(RequestRefused(500, "internal", "the request failed; the fault is in the log"))

@@ -64,14 +64,19 @@ class BoardIn(Schema):
         )
 
 
-@router.post("/games/{game_id}/leaderboards", auth=None)
+def _manager(request: HttpRequest) -> bool:
+    """Before the body is looked at: a stranger learns nothing from validation errors."""
+    demand_management(request)
+    return True
+
+
+@router.post("/games/{game_id}/leaderboards", auth=_manager)
 def declare_board(request: HttpRequest, game_id: str, definition: BoardIn) -> HttpResponse:
     """Declare a board; it is filled from the log. Needs the management key.
 
     201: declared; 200: it was declared so already; 409: it is declared otherwise; 503: the log
     is behind the boards, try again.
     """
-    demand_management(request)
     try:
         new = declare(definition.definition(game_id))
     except BoardConflict as error:

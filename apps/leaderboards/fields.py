@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import models
 
-
 if TYPE_CHECKING:
     _DecimalField = models.DecimalField[Any, Any]  # generic in the stubs alone
 else:

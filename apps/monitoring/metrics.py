@@ -91,7 +91,7 @@ SPECIFICATIONS: Final = (
         kind="counter",
         process="worker, bridge",
         labels=("consumer", "cause"),
-        meaning="Failed attempts by cause: poison, outage, deploy_fault, cache.",
+        meaning="Failures by cause: poison (events), outage and deploy_fault (attempts).",
         remedy="outage: a server is away. deploy_fault: roll back; nothing was dead-lettered.",
     ),
     Specification(
