@@ -216,13 +216,6 @@ def kafka(services_of_this_run: TestRun) -> str:
     return address
 
 
-@pytest.fixture(scope="session")
-def django_db_modify_db_settings(
-    django_db_modify_db_settings_parallel_suffix: None, postgres: str
-) -> None:
-    """Only a test that asks for the database starts PostgreSQL."""
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stack:
     """A whole stack under test, in a state directory and on ports of its own."""

@@ -1,0 +1,78 @@
+"""What a reader of PostgreSQL and of Redis sees: the totals that no repetition may change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from apps.contract.queues import Consumer
+from apps.deadletters.models import DeadLetter
+from apps.events.models import Event
+from apps.events.services import LoggingConsumer
+from apps.leaderboards.models import Entry
+from apps.leaderboards.periods import Period
+from apps.leaderboards.services import LeaderboardsConsumer
+from apps.ledger.models import AppliedChunk
+from apps.ledger.services import ChunkConsumer
+from apps.stats.models import PlayerStatistics
+from apps.stats.services import StatsConsumer
+
+CONSUMERS: dict[Consumer, ChunkConsumer] = {
+    Consumer.LOGGING: LoggingConsumer(),
+    Consumer.STATS: StatsConsumer(),
+    Consumer.LEADERBOARDS: LeaderboardsConsumer(),
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Totals:
+    """The rows of every table that an event takes effect in."""
+
+    events: frozenset[tuple[Any, ...]]
+    statistics: frozenset[tuple[Any, ...]]
+    entries: frozenset[tuple[Any, ...]]
+    dead_letters: frozenset[tuple[Any, ...]]
+
+
+def totals() -> Totals:
+    """All that the tables say, but for row ids, versions and times of writing."""
+    return Totals(
+        events=frozenset(Event.objects.values_list("event_id", "event_type", "player_id")),
+        statistics=frozenset(
+            (
+                row.player_id,
+                row.game_id,
+                row.total_events,
+                tuple(sorted(row.event_breakdown.items())),
+            )
+            for row in PlayerStatistics.objects.all()
+        ),
+        entries=frozenset(
+            Entry.objects.values_list(
+                *("game_id", "board", "period", "period_start", "player_id"),
+                *("score", "rank_key", "achieved_at"),
+            )
+        ),
+        dead_letters=frozenset(
+            DeadLetter.objects.values_list("consumer_service", "cause", "offset", "event_id")
+        ),
+    )
+
+
+def events_of(player_id: str) -> int:
+    """Events that the player's statistics count."""
+    return PlayerStatistics.objects.get(player_id=player_id).total_events
+
+
+def score_of(player_id: str, *, board: str = "default") -> tuple[Decimal, datetime] | None:
+    """The player's all-time score on a board, and when it was reached."""
+    entries = Entry.objects.filter(board=board, period=Period.ALLTIME.value, player_id=player_id)
+    return entries.values_list("score", "achieved_at").first()
+
+
+def done(consumer: Consumer) -> list[tuple[int, int]]:
+    """The chunks that the ledger has as applied by the consumer."""
+    rows = AppliedChunk.objects.filter(consumer=consumer.value)
+    return sorted(rows.values_list("first_offset", "next_offset"))
