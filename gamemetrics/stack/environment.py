@@ -52,6 +52,21 @@ class Environment:
             "ADMIN_USER": ADMIN_USER,
             "ADMIN_PASSWORD": credentials.admin_password,
             "MANAGEMENT_KEY": credentials.management_key,
+            **self.metrics_urls(),
+        }
+
+    def metrics_urls(self) -> dict[str, str]:
+        """Where the bridge and the workers export their Prometheus metrics."""
+        ports = self.state.ports
+        numbers = {
+            "BRIDGE": ports.bridge_metrics_port,
+            "LOGGING": ports.logging_metrics_port,
+            "STATS": ports.stats_metrics_port,
+            "LEADERBOARDS": ports.leaderboards_metrics_port,
+        }
+        return {
+            f"METRICS_URL_{name}": f"http://{HOST}:{number}/metrics"
+            for name, number in numbers.items()
         }
 
     def given(self, **more: str) -> dict[str, str]:
