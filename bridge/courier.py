@@ -6,6 +6,7 @@ from typing import Any, Final, Protocol
 
 from celery import Celery
 from kombu.exceptions import OperationalError
+from redis import RedisError
 
 from apps.contract.chunk import Chunk, to_message
 from apps.contract.queues import Consumer
@@ -48,14 +49,14 @@ class CeleryCourier:
                 argsrepr="()",
                 kwargsrepr=place,
             )
-        except (OperationalError, OSError) as error:
+        except (OperationalError, RedisError, OSError) as error:
             raise CourierUnavailable(str(error)) from error
 
     def depths(self) -> dict[Consumer, int]:
         try:
-            with self._app.connection_for_write() as connection:
+            with self._app.connection_or_acquire() as connection:
                 channel: Any = connection.default_channel  # the Redis transport's own
                 client = channel.client
                 return {consumer: client.llen(consumer.queue) for consumer in Consumer}
-        except (OperationalError, OSError) as error:
+        except (OperationalError, RedisError, OSError) as error:
             raise CourierUnavailable(str(error)) from error

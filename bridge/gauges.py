@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
+from apps.contract.queues import Consumer
 from apps.monitoring import metrics
 from bridge.courier import Courier, CourierUnavailable
 from bridge.partition import Partition
@@ -17,6 +18,8 @@ class Gauges:
     def __init__(self, source: Source, courier: Courier) -> None:
         self._source = source
         self._courier = courier
+        # As last seen; empty where the broker did not answer.
+        self.depths: dict[Consumer, int] = {}
 
     def set(self, partitions: Mapping[int, Partition]) -> None:
         oldest: list[float] = []
@@ -29,8 +32,8 @@ class Gauges:
         age = time.time() - min(oldest) if oldest else 0.0
         metrics.oldest_unapplied_age.set(max(0.0, age))
         try:
-            depths = self._courier.depths()
+            self.depths = self._courier.depths()
         except CourierUnavailable:
-            return  # the failing publishes are counted already
-        for consumer, depth in depths.items():
+            self.depths = {}  # the failing publishes are counted already
+        for consumer, depth in self.depths.items():
             metrics.queue_depth.labels(queue=consumer.queue).set(depth)

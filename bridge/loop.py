@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from apps.contract.chunk import Refused
 from apps.contract.queues import Consumer
 from apps.monitoring import metrics
+from bridge.assignment import start
 from bridge.courier import Courier, CourierUnavailable
 from bridge.gauges import Gauges
 from bridge.inflight import InFlight, Lease
@@ -26,8 +27,7 @@ RETRY_SECONDS = 1.0
 
 class Bridge:
     """One member of the consumer group. One thread: no call blocks longer than its time-out, and
-    Kafka is polled on through every outage, so that none of them causes a rebalance.
-    """
+    Kafka is polled on through every outage, so that none of them causes a rebalance."""
 
     def __init__(
         self,
@@ -135,6 +135,10 @@ class Bridge:
 
     def _send(self, held: InFlight, consumer: Consumer, lease: Lease, now: float) -> bool:
         reason = "lease" if lease.expires_at else "first"
+        if reason == "lease" and self._still_queued(consumer):
+            # Nothing is lost, the consumer is slow: more copies would only fill the broker.
+            lease.postpone(now, lease.seconds)
+            return True
         try:
             self.courier.send(consumer, held.chunk)
         except CourierUnavailable as error:
@@ -148,6 +152,15 @@ class Bridge:
         metrics.chunks_published.labels(consumer=consumer.value, reason=reason).inc()
         lease.renew(now)
         return True
+
+    def _still_queued(self, consumer: Consumer) -> bool:
+        """Whether the queue, about a second ago, held as many messages as we wait for."""
+        waiting = sum(
+            consumer in held.leases
+            for partition in self.partitions.values()
+            for held in partition.window.chunks.values()
+        )
+        return self._gauges.depths.get(consumer, 0) >= waiting
 
     def _read_ledger(self) -> None:
         if self.topic_id is None or not self.chunks_in_flight():
@@ -177,20 +190,13 @@ class Bridge:
             partition.note_stored()
 
     def _bound(self) -> None:
-        """Pause beyond the bounds, resume below half of them: a pause empties the prefetch."""
-        if not self.partitions:
-            return
-        share = len(self.partitions)
-        events = self.settings.max_events_in_flight / share
-        chunks = self.settings.max_chunks_in_flight / share
         for partition in self.partitions.values():
-            held_events, held = partition.window.events(), len(partition.window.chunks)
-            if not partition.paused and (held_events >= events or held >= chunks):
-                self.source.pause(partition.number)
-                partition.paused = True
-            elif partition.paused and held_events <= events / 2 and held <= chunks / 2:
-                self.source.resume(partition.number)
-                partition.paused = False
+            pause = self.settings.bounds.pause(
+                partition.window, len(self.partitions), paused=partition.paused
+            )
+            if pause != partition.paused:
+                (self.source.pause if pause else self.source.resume)(partition.number)
+                partition.paused = pause
 
     def _housekeeping(self, now: float) -> None:
         if self._is_due("commit", now, self.settings.commit_interval):
@@ -223,30 +229,15 @@ class Bridge:
         self.partitions = {}
 
     def _start(self) -> None:
-        """Start the assigned partitions from the lowest position of their consumers."""
         self.topic_id = self.source.topic_id()
-        ends = {number: self.source.ends(number) for number in self._assigned}
-        starts = {number: end.low for number, end in ends.items()}
-        positions = self.ledger.positions(self.topic_id, starts)
-        self.partitions = {
-            number: Partition.starting(self.topic, self.topic_id, number, positions[number])
-            for number in self._assigned
-        }
-        offsets = {}
-        for number, partition in self.partitions.items():
-            start, end = partition.low_watermark, ends[number]
-            if start < end.low:
-                # The first chunk spans the gap, so that the watermark passes it.
-                logger.critical(
-                    "retention has overtaken the bridge; events are lost",
-                    extra={"partition": number, "position": start, "oldest": end.low},
-                )
-            elif start > end.high:
-                raise RuntimeError(f"partition {number} ends at {end.high}, before {start}")
-            offsets[number] = max(start, end.low)
-        self.source.start(offsets)
+        self.partitions = start(
+            self.source,
+            self.ledger,
+            topic=self.topic,
+            topic_id=self.topic_id,
+            numbers=self._assigned,
+        )
         self._start_at = None
-        logger.info("partitions started", extra={"offsets": offsets})
 
     def _stop(self) -> None:
         """Store how far we are, and leave the group so that the partitions move at once."""

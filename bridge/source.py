@@ -133,20 +133,18 @@ class KafkaSource:
         return True
 
     def topic_id(self) -> uuid.UUID:
-        admin = AdminClient(self._client)
+        cluster_id = self._metadata().cluster_id or ""
+        if cluster_id.startswith("mockCluster"):
+            # librdkafka's in-process broker describes no topics; it is another at every start.
+            return uuid.uuid5(uuid.NAMESPACE_OID, f"{cluster_id}/{self._topic}")
+        admin = AdminClient(self._client)  # a name: unreferenced, it dies before it answers
+        topics = TopicCollection([self._topic])
+        described = admin.describe_topics(topics, request_timeout=TIMEOUT)
         try:
-            futures = admin.describe_topics(TopicCollection([self._topic]), request_timeout=TIMEOUT)
-            described = futures[self._topic].result(TIMEOUT).topic_id
-            return uuid.UUID(int=_signless(described))
+            found = described[self._topic].result(2 * TIMEOUT).topic_id
         except KafkaException as error:
-            return self._cluster_topic_id(error)
-
-    def _cluster_topic_id(self, error: KafkaException) -> uuid.UUID:
-        """librdkafka's in-process broker describes no topics; it is another at every start."""
-        cluster_id = self._metadata().cluster_id
-        if not cluster_id.startswith("mockCluster"):
             raise SourceUnavailable(str(error)) from error
-        return uuid.uuid5(uuid.NAMESPACE_OID, f"{cluster_id}/{self._topic}")
+        return uuid.UUID(int=_signless(found))
 
     def _metadata(self) -> Any:
         try:

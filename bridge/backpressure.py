@@ -1,0 +1,25 @@
+"""When a partition is paused, and when it goes on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bridge.inflight import Window
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bounds:
+    """How much may be in flight. Events bound memory and what a crash repeats; chunks bound the
+    queues in strict mode, where every event is a chunk."""
+
+    events: int
+    chunks: int
+
+    def pause(self, window: Window, partitions: int, *, paused: bool) -> bool:
+        """Whether a partition is to be paused; each of `partitions` has an equal share.
+
+        It goes on below half of its share: a pause empties the client's prefetch, so pauses
+        must be rare.
+        """
+        used = max(window.events() / self.events, len(window.chunks) / self.chunks) * partitions
+        return used > 0.5 if paused else used >= 1.0
