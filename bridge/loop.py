@@ -52,8 +52,6 @@ class Bridge:
         self._due = dict.fromkeys(("ledger", "positions", "commit", "prune"), 0.0)
         self._gauges = Gauges(source, courier)
 
-    # Told by the source, inside its poll.
-
     def assigned(self, partitions: list[int]) -> None:
         """The group gave us these partitions; they start from PostgreSQL's positions."""
         self._assigned = partitions
@@ -65,10 +63,8 @@ class Bridge:
         self._start_at = None
         self._drop()
 
-    # The loop.
-
     def run(self, stopping: Callable[[], bool]) -> None:
-        """Until `stopping`. Raises on what a restart of the process has to mend."""
+        """Until `stopping`; raises what a restart of the process has to mend."""
         while not stopping():
             self.step(time.monotonic())
         self._stop()
@@ -215,8 +211,6 @@ class Bridge:
         lows = {number: p.low_watermark for number, p in self.partitions.items()}
         if lows:
             self.source.commit(lows)
-
-    # Starting and stopping.
 
     def _restart(self, why: str, *, wait: float) -> None:
         logger.info("partitions start anew", extra={"why": why, "partitions": self._assigned})

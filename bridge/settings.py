@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from bridge.backpressure import Bounds
 from bridge.buffer import CutPolicy
+
+
+BOUNDS: Final = Bounds(events=20_000, chunks=400)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -13,7 +17,7 @@ class BridgeSettings:
     """`bounds` are those of the process, over all its partitions."""
 
     policy: CutPolicy
-    bounds: Bounds = Bounds(events=20_000, chunks=400)
+    bounds: Bounds = BOUNDS
     ledger_interval: float = 0.02  # seconds between two looks at the ledger
     position_interval: float = 0.25  # between two writes of positions
     commit_interval: float = 1.0  # between two commits to Kafka, and two looks at gauges
