@@ -8,7 +8,6 @@ from typing import Final
 from bridge.backpressure import Bounds
 from bridge.buffer import CutPolicy
 
-
 BOUNDS: Final = Bounds(events=20_000, chunks=400)
 
 
