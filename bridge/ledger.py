@@ -44,7 +44,8 @@ class Ledger(Protocol):
     def applied(
         self, topic_id: uuid.UUID, watermarks: Mapping[tuple[Consumer, int], int]
     ) -> list[tuple[Consumer, int, int, int]]:
-        """(consumer, partition, first_offset, next_offset) of chunks beyond the watermarks."""
+        """(consumer, partition, first_offset, next_offset) of chunks that begin at or beyond
+        the watermarks."""
 
     def advance(self, topic_id: uuid.UUID, advances: Iterable[Advance]) -> None:
         """Move positions by compare-and-set, all or none. Raises PositionMoved."""

@@ -161,14 +161,14 @@ class Bridge:
     def _read_ledger(self) -> None:
         if self.topic_id is None or not self.chunks_in_flight():
             return
-        watermarks = {
-            (consumer, partition.number): watermark.next_offset
+        from_offsets = {
+            (consumer, partition.number): from_offset
             for partition in self.partitions.values()
             if partition.window.chunks
-            for consumer, watermark in partition.watermarks.items()
+            for consumer, from_offset in partition.unsettled().items()
         }
         ranges: dict[int, list[tuple[Consumer, int, int]]] = {}
-        for consumer, number, first, following in self.ledger.applied(self.topic_id, watermarks):
+        for consumer, number, first, following in self.ledger.applied(self.topic_id, from_offsets):
             ranges.setdefault(number, []).append((consumer, first, following))
         for number, found in ranges.items():
             self.partitions[number].applied(found)

@@ -68,6 +68,28 @@ class Partition:
             ]
             self.window.add(chunk, behind)
 
+    def unsettled(self) -> dict[Consumer, int]:
+        """From which first offset on applied chunks of each consumer are news.
+
+        Not simply the watermark: the chunks of a bridge before us, cut at other offsets, can
+        carry it into the middle of a chunk of ours, whose own range then begins below it.
+        """
+        # Chunks enter the window in the order of their offsets.
+        return {
+            consumer: min(
+                watermark.next_offset,
+                next(
+                    (
+                        first_offset
+                        for (first_offset, _), held in self.window.chunks.items()
+                        if consumer in held.leases
+                    ),
+                    watermark.next_offset,
+                ),
+            )
+            for consumer, watermark in self.watermarks.items()
+        }
+
     def applied(self, ranges: Iterable[Range]) -> None:
         """Take in what the ledger says is applied."""
         for consumer, first_offset, next_offset in ranges:
