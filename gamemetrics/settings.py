@@ -87,6 +87,7 @@ INSTALLED_APPS = [
     "apps.deadletters",
     "apps.ingest",
     "apps.monitoring",
+    "apps.demo",
 ]
 MIDDLEWARE = [
     "apps.monitoring.middleware.RequestDuration",
