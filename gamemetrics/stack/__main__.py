@@ -16,10 +16,13 @@ from gamemetrics.stack.rich_progress import RichProgress
 from gamemetrics.stack.status import status
 from gamemetrics.stack.up import up
 
+WIDE = 200
+
 
 def main() -> int:
     arguments = _parser().parse_args()
-    console = Console()
+    # In a file or a pipe nothing is cut to a terminal's width.
+    console = Console() if sys.stdout.isatty() else Console(width=WIDE)
     layout = Layout.from_environ(os.environ)
     try:
         if arguments.command == "up":

@@ -35,8 +35,10 @@ def _down(layout: Layout, progress: Progress, *, clean: bool) -> None:
         _stop_in_order(layout, progress)
         with progress.step("nothing is left running"):
             end_everything(layout)
-    for name in layout.pids.glob("*.pid"):
-        name.unlink()
+    else:
+        progress.note("nothing was running")
+    for pid_file in layout.pids.glob("*.pid"):
+        pid_file.unlink()
     for leftover in (layout.run_file, layout.supervisor_pid, layout.socket):
         leftover.unlink(missing_ok=True)
     if clean:

@@ -63,6 +63,8 @@ def fetch(environ: Mapping[str, str], tell: Callable[[str], None]) -> Path:
 
 
 def _download(maven: str, target: Path) -> None:
+    # Java takes the home directory from the user database, where a container's user has none.
+    home = f"-Duser.home={Path.home()}"
     with tempfile.TemporaryDirectory(dir=target.parent, prefix="download-") as temporary:
         jars = Path(temporary) / "jars"
         resolved = subprocess.run(
@@ -70,16 +72,18 @@ def _download(maven: str, target: Path) -> None:
                 maven,
                 "--quiet",
                 "--batch-mode",
+                "-Dstyle.color=never",
                 f"--file={POM}",
                 "dependency:copy-dependencies",
                 "-DincludeScope=runtime",
                 f"-DoutputDirectory={jars}",
             ],
+            env={**os.environ, "MAVEN_OPTS": f"{home} {os.environ.get('MAVEN_OPTS', '')}"},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
         )
         if resolved.returncode:
-            told = (resolved.stdout + resolved.stderr).strip().splitlines()[:3]
-            raise KafkaUnavailable("Maven could not fetch Apache Kafka: " + " ".join(told))
+            told = (resolved.stdout + resolved.stderr).strip().partition("\n")[0]
+            raise KafkaUnavailable(f"Maven could not fetch Apache Kafka: {told}")
         jars.rename(target)

@@ -1,8 +1,8 @@
 """What a running stack was started with; kept from `up` to `down`, so that every `up` agrees."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
 
 from gamemetrics.stack.layout import Layout
 from gamemetrics.stack.ports import HOST, Ports, is_free
@@ -29,19 +29,12 @@ class RunState:
     def from_environ(cls, environ: Mapping[str, str]) -> "RunState":
         ports = Ports.from_environ(environ)
         given = given_kafka(environ, ports)
-        ours = {f"{name.upper()}" for name in asdict(ports)}
-        carried = {
-            key: value
-            for key, value in environ.items()
-            if (key in CARRIED or key.startswith(CARRIED_PREFIXES) or (given and _access(key)))
-            and key not in ours
-        }
         return cls(
             ports=ports,
             topic=environ.get("KAFKA_TOPIC") or DEFAULT_TOPIC,
             bootstrap_servers=given,
             kafka_is_given=bool(given),
-            carried=carried,
+            carried=_carried(environ, with_access=bool(given)),
         )
 
     @classmethod
@@ -53,6 +46,20 @@ class RunState:
 
     def keep(self, layout: Layout) -> None:
         write_private(layout.run_file, json.dumps(asdict(self), indent=1))
+
+    def settings(self) -> dict[str, str]:
+        """The settings as the environment variables that would give them."""
+        ports = {name.upper(): str(number) for name, number in asdict(self.ports).items()}
+        return {**ports, "KAFKA_TOPIC": self.topic, **self.carried}
+
+    def unlike(self, environ: Mapping[str, str]) -> list[str]:
+        """What `environ` asks to be otherwise, as NAME=kept value."""
+        asked = {**_carried(environ, with_access=False), **_named(environ, self.settings())}
+        return [
+            f"{name}={kept}"
+            for name, kept in self.settings().items()
+            if name in asked and asked[name] != kept
+        ] + [f"{name} (unset)" for name in asked if name not in self.settings()]
 
     def with_bootstrap_servers(self, address: str) -> "RunState":
         return replace(self, bootstrap_servers=address)
@@ -74,5 +81,19 @@ def given_kafka(environ: Mapping[str, str], ports: Ports) -> str:
     return given
 
 
-def _access(key: str) -> bool:
-    return key.removesuffix("_FILE") in KAFKA_ACCESS
+def _carried(environ: Mapping[str, str], *, with_access: bool) -> dict[str, str]:
+    ports = {field.name.upper() for field in fields(Ports)}
+    return {
+        name: value
+        for name, value in environ.items()
+        if name not in ports
+        and (
+            name in CARRIED
+            or name.startswith(CARRIED_PREFIXES)
+            or (with_access and name.removesuffix("_FILE") in KAFKA_ACCESS)
+        )
+    }
+
+
+def _named(environ: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
+    return {name: environ[name] for name in names if environ.get(name)}

@@ -10,7 +10,7 @@ from gamemetrics.stack.errors import StackError
 from gamemetrics.stack.ports import answers, require_free
 from gamemetrics.stack.processes import wait_until
 from gamemetrics.stack.progress import Progress
-from gamemetrics.stack.supervision import DOWN_STATES, Supervisor
+from gamemetrics.stack.supervision import DOWN_STATES, Starts, Supervisor
 from gamemetrics.stack.topic import answers as kafka_answers
 from gamemetrics.stack.topic import ensure_topic
 
@@ -77,12 +77,13 @@ class Services:
         if self._is_down(name):
             require_free(self.environment.state.ports, [name])
             self.supervisor.start(name)
-        wait_until(lambda: self._has_failed(name) or is_there(), seconds=PATIENCE_SECONDS)
-        if self._has_failed(name) or not is_there():
+        starts = Starts()
+        wait_until(
+            lambda: name in starts.failing(self.supervisor.states()) or is_there(),
+            seconds=PATIENCE_SECONDS,
+        )
+        if not is_there():
             raise ServiceFailed(failure(self.supervisor, [name]))
-
-    def _has_failed(self, name: str) -> bool:
-        return self.supervisor.states()[name].state == "FATAL"
 
 
 def _in_turn(first: Callable[[], None], then: Callable[[], None] | None) -> None:

@@ -1,6 +1,7 @@
 """`status`: which processes of the stack run, and whether it takes events."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
@@ -39,7 +40,7 @@ def status(layout: Layout, console: Console) -> int:
     console.print(table)
     environment = Environment(layout=layout, state=state, credentials=Credentials.of(layout))
     ready, told = readiness(environment.ready_url)
-    console.print(f"\n{environment.ready_url}: {told}", highlight=False)
+    console.print(f"\n{environment.ready_url}: {told}", highlight=False, soft_wrap=True)
     return ALL_RUN if ready and all(states[name].pid for name in shown) else NOT_ALL_RUN
 
 
@@ -52,8 +53,13 @@ def _row(process: ProcessState, state: RunState, layout: Layout) -> list[str]:
         str(process.pid or ""),
         _uptime(process.seconds) if process.pid else "",
         ports,
-        str(layout.log_file(process.name)),
+        _short(layout.log_file(process.name)),
     ]
+
+
+def _short(path: Path) -> str:
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def _uptime(seconds: int) -> str:

@@ -9,8 +9,8 @@ import socket
 import subprocess
 import sys
 import xmlrpc.client
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import cast
 
 from gamemetrics.stack.errors import StackError
@@ -22,6 +22,7 @@ from gamemetrics.stack.programs import PROGRAMS, Program
 # supervisor.states and supervisor.xmlrpc.Faults: states and faults are part of its interface.
 UP_STATES = frozenset({"STARTING", "RUNNING"})
 DOWN_STATES = frozenset({"STOPPED", "EXITED", "FATAL", "UNKNOWN"})
+STARTS_TO_FAIL = 3
 ALREADY_STARTED = 60
 NOT_RUNNING = 70
 
@@ -35,8 +36,9 @@ class ProcessState:
     name: str
     state: str
     pid: int
+    # When it was started last, in seconds since the epoch, and for how long it has run.
+    started: int
     seconds: int
-    problem: str
 
 
 class _SocketConnection(http.client.HTTPConnection):
@@ -63,6 +65,23 @@ class _SocketTransport(xmlrpc.client.Transport):
         # Kept in the base class's own attribute, which is how its close() finds it.
         self._connection = (None, connection := _SocketConnection(self.path))
         return connection
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Starts:
+    """Which programs start and die and start again, as seen by asking repeatedly."""
+
+    seen: dict[str, set[int]] = field(default_factory=dict)
+
+    def failing(self, states: Mapping[str, ProcessState]) -> list[str]:
+        """Those that had to be started again and again since the first time of asking."""
+        for name, process in states.items():
+            self.seen.setdefault(name, set()).add(process.started)
+        return [
+            name
+            for name, process in states.items()
+            if process.state == "FATAL" or len(self.seen[name]) >= STARTS_TO_FAIL
+        ]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -155,8 +174,8 @@ def _state(info: dict[str, object]) -> ProcessState:
         name=str(info["name"]),
         state=str(info["statename"]),
         pid=cast(int, info["pid"]),
+        started=since,
         seconds=max(0, now - since) if up and since else 0,
-        problem=str(info["spawnerr"]),
     )
 
 
@@ -178,13 +197,14 @@ def configuration(layout: Layout) -> str:
 
 def _section(program: Program, layout: Layout) -> str:
     launcher = f'"{_quoted(sys.executable)}" -m gamemetrics.stack.launch {program.name}'
-    # A program that dies within startsecs is tried again after 1, 2, 3... s, up to startretries.
+    # A program that dies within startsecs is tried again after 1, 2, 3... s: for 5 days, because
+    # one that has given up would not come back when what it lacked does.
     return (
         f"[program:{program.name}]\n"
         f"command={launcher}\n"
         f"directory={_quoted(str(PROJECT_ROOT))}\n"
         f"priority={1000 - 100 * program.stop_layer}\n"
-        "autostart=false\nautorestart=true\nstartsecs=1\nstartretries=10\n"
+        "autostart=false\nautorestart=true\nstartsecs=2\nstartretries=1000\n"
         f"stopsignal={program.stop_signal.name.removeprefix('SIG')}\n"
         f"stopwaitsecs={program.stop_seconds}\nkillasgroup=true\n"
         f"redirect_stderr=true\nstdout_logfile={_quoted(str(layout.log_file(program.name)))}\n"

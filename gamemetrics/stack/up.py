@@ -1,6 +1,5 @@
 """`up`: everything running and ready, or an error that says what is not."""
 
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
@@ -11,14 +10,14 @@ from gamemetrics.stack.down import end_everything
 from gamemetrics.stack.environment import Environment
 from gamemetrics.stack.layout import Layout
 from gamemetrics.stack.locking import locked
-from gamemetrics.stack.ports import require_free
+from gamemetrics.stack.ports import answers, require_free
 from gamemetrics.stack.private_files import write_pairs
 from gamemetrics.stack.processes import ours, wait_until
 from gamemetrics.stack.programs import PROGRAMS, SERVICES
 from gamemetrics.stack.progress import Progress
 from gamemetrics.stack.run_state import RunState
 from gamemetrics.stack.services import ServiceFailed, Services, failure
-from gamemetrics.stack.supervision import DOWN_STATES, Supervisor
+from gamemetrics.stack.supervision import DOWN_STATES, Starts, Supervisor
 
 READY_SECONDS = 90
 APPLICATIONS = tuple(program.name for program in PROGRAMS if program.name not in SERVICES)
@@ -62,20 +61,23 @@ def _begun(
     only: tuple[str, ...] | None,
 ) -> Environment:
     """A supervisord that answers, and the settings of this run."""
-    answers = supervisor.answers()
+    supervised = supervisor.answers()
     state = RunState.recall(layout)
-    if not answers and ours(layout):
+    if not supervised and ours(layout):
         with progress.step("what a killed supervisor left is ended"):
             end_everything(layout)
+    if state:
+        for kept in state.unlike(environ):
+            progress.note(f"started before with {kept}: `make down` first to change it")
     state = state or RunState.from_environ(environ)
     wanted = [name for name in only or (*SERVICES, *APPLICATIONS) if _is_run(name, state)]
-    if answers:
+    if supervised:
         states = supervisor.states()
         wanted = [name for name in wanted if states[name].state in DOWN_STATES]
     require_free(state.ports, wanted)
     environment = Environment(layout=layout, state=state, credentials=Credentials.of(layout))
     state.keep(layout)
-    if not answers:
+    if not supervised:
         supervisor.run()
     return environment
 
@@ -115,39 +117,32 @@ def _applications_up(
             if states[name].state in DOWN_STATES:
                 launch.save(environment.layout, name)
                 supervisor.start(name)
-        deadline = time.monotonic() + READY_SECONDS
-        wait_until(lambda: _all_run(supervisor) or _any_failed(supervisor), seconds=READY_SECONDS)
-        wait_until(
-            lambda: is_ready(environment) or _any_failed(supervisor),
-            seconds=deadline - time.monotonic(),
-            every=0.1,
-        )
-        _require_ready(environment, supervisor)
+        _wait_until_ready(environment, supervisor)
 
 
-def _all_run(supervisor: Supervisor) -> bool:
-    states = supervisor.states()
-    return all(states[name].state == "RUNNING" for name in APPLICATIONS)
+def _wait_until_ready(environment: Environment, supervisor: Supervisor) -> None:
+    starts = Starts()
 
+    def settled() -> bool:
+        if starts.failing(supervisor.states()):
+            return True
+        return not _silent(environment) and readiness(environment.ready_url)[0]
 
-def _any_failed(supervisor: Supervisor) -> bool:
-    states = supervisor.states()
-    return any(states[name].state == "FATAL" for name in APPLICATIONS)
-
-
-def _require_ready(environment: Environment, supervisor: Supervisor) -> None:
-    states = supervisor.states()
-    wrong = [name for name in APPLICATIONS if states[name].state != "RUNNING"]
+    wait_until(settled, seconds=READY_SECONDS, every=0.1)
+    failing = starts.failing(supervisor.states())
+    silent = _silent(environment)
     ready, told = readiness(environment.ready_url)
-    if not wrong and ready:
-        return
-    raise ServiceFailed(
-        f"not ready: {environment.ready_url} says {told}\n{failure(supervisor, wrong or ['web'])}"
-    )
+    if failing or silent or not ready:
+        raise ServiceFailed(
+            f"not ready: {environment.ready_url} says {told}\n"
+            f"{failure(supervisor, failing or silent or ['web'])}"
+        )
 
 
-def is_ready(environment: Environment) -> bool:
-    return readiness(environment.ready_url)[0]
+def _silent(environment: Environment) -> list[str]:
+    """The applications that do not listen yet on every port of theirs."""
+    ports = environment.state.ports
+    return [name for name in APPLICATIONS if not all(map(answers, ports.of(name).values()))]
 
 
 def readiness(url: str) -> tuple[bool, str]:
