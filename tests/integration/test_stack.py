@@ -280,3 +280,31 @@ def test_an_environment_sourced_from_a_stopped_stack_does_not_replace_its_kafka(
     own = f"{HOST}:{fresh.environ['KAFKA_PORT']}"
     up(fresh, "kafka", KAFKA_BOOTSTRAP_SERVERS=own)
     assert is_alive(fresh.pid("kafka"))
+
+
+def without_java(stack: Stack, **more: str) -> Stack:
+    return Stack(environ={**stack.environ, "PATH": str(stack.dir), "JAVA_HOME": "", **more})
+
+
+def test_without_java_the_fallback_broker_runs_and_says_why(fresh: Stack) -> None:
+    told = up(without_java(fresh, CI=""), "kafka")
+    assert "in memory only (Apache Kafka needs Java 17 or later: no java on PATH)" in told
+
+
+def test_without_java_ci_fails(fresh: Stack) -> None:
+    refused = without_java(fresh, CI="true").command("up", "--only", "kafka")
+    assert refused.returncode == 1
+    assert "needs Java 17 or later" in refused.stderr
+
+
+def test_applications_are_told_where_a_restarted_fallback_broker_answers(fresh: Stack) -> None:
+    """It keeps neither its port nor its messages, so the next `up` hands the new address on."""
+    broker = without_java(fresh, CI="")
+    up(broker, "kafka")
+    before = broker.env["KAFKA_BOOTSTRAP_SERVERS"]
+    killed = kill(broker, "kafka")
+    assert comes_back(broker, "kafka", killed)
+    file = broker.layout.kafka / "address"
+    assert wait_until(lambda: file.read_text() != before, seconds=PATIENCE_SECONDS)
+    up(broker, "kafka")
+    assert broker.env["KAFKA_BOOTSTRAP_SERVERS"] == file.read_text()
