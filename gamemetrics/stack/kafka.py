@@ -130,7 +130,9 @@ def server_properties(layout: Layout, ports: Ports) -> str:
 
 def _format(machine: list[str], properties: Path, environ: Mapping[str, str]) -> None:
     cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
-    tool = ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties)]
+    # One argument: an id may begin with a dash.
+    named = f"--cluster-id={cluster}"
+    tool = ["kafka.tools.StorageTool", "format", named, "-c", str(properties)]
     formatted = subprocess.run(
         [*machine, *tool],
         env=environ,
