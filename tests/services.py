@@ -34,7 +34,8 @@ from gamemetrics.stack.up import up
 
 # Below the ephemeral ports (32768 on Linux), so that no outgoing connection takes one meanwhile.
 PORTS = range(20000, 32000)
-PORT_LOCKS = Path(tempfile.gettempdir()) / "gamemetrics-test-ports"
+# One directory a user: another could not write into it.
+PORT_LOCKS = Path(tempfile.gettempdir()) / f"gamemetrics-test-ports-{os.getuid()}"
 # Short, because of sockets; and open to PostgreSQL's user.
 HOMES = Path("/var/tmp") if Path("/var/tmp").is_dir() else Path(tempfile.gettempdir())
 HOME_PREFIX = "gm-test-"
@@ -54,7 +55,7 @@ _held: list[int] = []
 
 def reserve_ports(count: int) -> list[int]:
     """Free ports that no other test run on this machine is given until this one ends."""
-    PORT_LOCKS.mkdir(mode=0o777, exist_ok=True)
+    PORT_LOCKS.mkdir(mode=0o700, exist_ok=True)
     reserved: list[int] = []
     for port in random.sample(PORTS, len(PORTS)):
         if len(reserved) == count:
