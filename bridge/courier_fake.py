@@ -1,0 +1,45 @@
+"""A courier that loses, doubles and reorders, by a seed: no broker is worse."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from random import Random
+
+from apps.contract.chunk import Chunk
+from apps.contract.queues import Consumer
+from bridge.buffer import without_refused
+from bridge.courier import CourierUnavailable
+
+Parcel = tuple[Consumer, Chunk]
+
+
+@dataclass(kw_only=True, slots=True)
+class FaultyCourier:
+    """Holds parcels until they are fetched; each rate is a probability."""
+
+    random: Random
+    lost: float = 0.0
+    doubled: float = 0.0
+    refused: float = 0.0
+    waiting: list[Parcel] = field(default_factory=list)
+    sent: list[Parcel] = field(default_factory=list)
+
+    def send(self, consumer: Consumer, chunk: Chunk) -> None:
+        if self.random.random() < self.refused:
+            raise CourierUnavailable("the broker takes no messages")
+        parcel = (consumer, chunk if consumer is Consumer.LOGGING else without_refused(chunk))
+        self.sent.append(parcel)
+        if self.random.random() < self.lost:
+            return
+        self.waiting += [parcel] * (2 if self.random.random() < self.doubled else 1)
+
+    def depths(self) -> dict[Consumer, int]:
+        waiting = Counter(consumer for consumer, _ in self.waiting)
+        return {consumer: waiting[consumer] for consumer in Consumer}
+
+    def fetch(self) -> Parcel | None:
+        """Any of the waiting parcels, in no order."""
+        if not self.waiting:
+            return None
+        return self.waiting.pop(self.random.randrange(len(self.waiting)))

@@ -1,0 +1,227 @@
+"""The bridge on a broker that loses, doubles and reorders, killed at any moment."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from random import Random
+
+from confluent_kafka import Message
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from apps.contract.chunk import Refused, decode_records
+from apps.contract.queues import Consumer
+from bridge.backpressure import Bounds
+from bridge.buffer import CutPolicy
+from bridge.courier_fake import FaultyCourier
+from bridge.inflight import LONGEST_LEASE
+from bridge.ledger import Advance
+from bridge.ledger_fake import MemoryLedger
+from bridge.loop import Bridge
+from bridge.settings import BridgeSettings
+from bridge.source_fake import MemorySource, MemoryTopic
+from tests.builders import CAST, NOW, TOPIC, TOPIC_ID, event_text
+
+# Passes without a kill after which everything must be applied, whatever went wrong before.
+PASSES = 3_000
+CHUNKED = BridgeSettings(
+    policy=CutPolicy(max_events=7, max_bytes=100_000, max_linger=0.0),
+    bounds=Bounds(events=40, chunks=12),
+    ledger_interval=0.0,
+    position_interval=0.0,
+    commit_interval=0.0,
+    prune_interval=0.0,
+)
+STRICT = BridgeSettings(
+    policy=CutPolicy(max_events=1, max_bytes=100_000, max_linger=0.0),
+    bounds=Bounds(events=40, chunks=12),
+    ledger_interval=0.0,
+    position_interval=0.0,
+    commit_interval=0.0,
+    prune_interval=0.0,
+)
+
+
+def message(partition: int, offset: int, value: bytes | None) -> Message:
+    return Message(
+        topic=TOPIC,
+        partition=partition,
+        offset=offset,
+        key=b"ada",
+        value=value,
+        headers=[],
+        timestamp=(1, int(NOW.timestamp() * 1000)),
+    )
+
+
+def topic_of(contents: Mapping[int, Mapping[int, bool]]) -> MemoryTopic:
+    """partition -> offset -> whether the message is an event or noise."""
+    return MemoryTopic(
+        topic_id=TOPIC_ID,
+        partitions={
+            partition: {
+                offset: message(
+                    partition,
+                    offset,
+                    event_text(player_id=CAST[offset % 3]) if valid else b"\x80noise",
+                )
+                for offset, valid in offsets.items()
+            }
+            for partition, offsets in contents.items()
+        },
+    )
+
+
+@dataclass
+class World:
+    """A topic, a ledger, a courier, the consumers behind it, and the bridge of the moment."""
+
+    topic: MemoryTopic
+    random: Random
+    settings: BridgeSettings
+    courier: FaultyCourier
+    ledger: MemoryLedger = field(default_factory=MemoryLedger)
+    applied: dict[Consumer, set[tuple[int, int]]] = field(
+        default_factory=lambda: {consumer: set() for consumer in Consumer}
+    )
+    letters: dict[tuple[int, int], Refused] = field(default_factory=dict)
+    bridge: Bridge = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.restart()
+
+    def restart(self) -> None:
+        """A new bridge knows nothing but PostgreSQL's positions."""
+        source = MemorySource(
+            topic=self.topic,
+            on_assign=lambda partitions: self.bridge.assigned(partitions),
+            on_commit=self.check_commit,
+            pass_messages=self.random.randint(1, 20),
+        )
+        self.bridge = Bridge(
+            self.settings,
+            topic=TOPIC,
+            source=source,
+            ledger=self.ledger,
+            courier=self.courier,
+            beat=lambda: None,
+        )
+
+    def check_commit(self, offsets: Mapping[int, int]) -> None:
+        for partition, following in offsets.items():
+            before = {
+                (partition, offset)
+                for offset in self.topic.partitions[partition]
+                if offset < following
+            }
+            for consumer, applied in self.applied.items():
+                assert before <= applied, f"{consumer} has not applied all before {following}"
+
+    def work(self) -> None:
+        """Let the consumers take some parcels."""
+        for _ in range(self.random.randint(0, 4)):
+            parcel = self.courier.fetch()
+            if parcel is None:
+                return
+            consumer, chunk = parcel
+            offsets = {record.offset for record in decode_records(chunk.records)}
+            if consumer is Consumer.LOGGING:
+                self.letters |= {(chunk.partition, r.offset): r for r in chunk.refused}
+            else:
+                assert not chunk.refused, "a refused message travels to logging alone"
+                offsets |= self.noise(chunk.partition, chunk.first_offset, chunk.next_offset)
+            offsets |= {refused.offset for refused in chunk.refused}
+            self.applied[consumer] |= {(chunk.partition, offset) for offset in offsets}
+            self.ledger.apply(consumer, chunk)
+
+    def noise(self, partition: int, first_offset: int, next_offset: int) -> set[int]:
+        """Offsets of noise in a range, which stats and leaderboards have nothing to do with."""
+        return {
+            offset
+            for offset, held in self.topic.partitions[partition].items()
+            if first_offset <= offset < next_offset and held.value() == b"\x80noise"
+        }
+
+    def everything(self) -> set[tuple[int, int]]:
+        return {
+            (partition, offset)
+            for partition, offsets in self.topic.partitions.items()
+            for offset in offsets
+        }
+
+    def settled(self) -> bool:
+        ends = {number: self.topic.ends(number).high for number in self.topic.partitions}
+        return all(self.topic.committed.get(number, 0) >= end for number, end in ends.items())
+
+    def run(self, passes: int, *, kill: float = 0.0) -> None:
+        for _ in range(passes):
+            if self.random.random() < kill:
+                self.restart()
+            self.bridge.step(time.monotonic())
+            self.work()
+            self.expire_leases()
+            if self.settled():
+                return
+
+    def expire_leases(self) -> None:
+        """Now and then all that is in flight has been away for too long."""
+        if self.random.random() < 0.1:
+            for partition in self.bridge.partitions.values():
+                for held in partition.window.chunks.values():
+                    for lease in held.leases.values():
+                        if lease.expires_at:
+                            lease.expires_at -= 2 * LONGEST_LEASE
+
+
+offsets = st.dictionaries(st.integers(0, 60), st.booleans(), max_size=40)
+contents = st.dictionaries(st.integers(0, 2), offsets, min_size=1, max_size=3)
+
+
+@settings(max_examples=60, deadline=None)
+@given(contents=contents, seed=st.integers(0, 2**32), policy=st.sampled_from([CHUNKED, STRICT]))
+def test_in_the_end_every_offset_is_applied_by_each_consumer(
+    contents: dict[int, dict[int, bool]], seed: int, policy: BridgeSettings
+) -> None:
+    random = Random(seed)
+    courier = FaultyCourier(random=random, lost=0.2, doubled=0.2, refused=0.05)
+    world = World(topic=topic_of(contents), random=random, settings=policy, courier=courier)
+    world.run(60, kill=0.15)
+    world.run(PASSES)
+    assert world.settled(), "the watermark stands still"
+    for consumer in Consumer:
+        assert world.applied[consumer] == world.everything()
+
+
+@settings(max_examples=30, deadline=None)
+@given(contents=contents, seed=st.integers(0, 2**32))
+def test_each_refused_message_becomes_one_dead_letter_with_its_bytes(
+    contents: dict[int, dict[int, bool]], seed: int
+) -> None:
+    random = Random(seed)
+    courier = FaultyCourier(random=random, lost=0.2, doubled=0.3)
+    world = World(topic=topic_of(contents), random=random, settings=CHUNKED, courier=courier)
+    world.run(40, kill=0.1)
+    world.run(PASSES)
+    noise = {
+        (partition, offset)
+        for partition, offsets in contents.items()
+        for offset, valid in offsets.items()
+        if not valid
+    }
+    assert set(world.letters) == noise
+    assert {letter.raw for letter in world.letters.values()} <= {b"\x80noise"}
+
+
+def test_a_bridge_that_starts_between_two_consumers_positions_goes_on() -> None:
+    random = Random(1)
+    courier = FaultyCourier(random=random)
+    topic = topic_of({0: dict.fromkeys(range(20), True)})
+    world = World(topic=topic, random=random, settings=CHUNKED, courier=courier)
+    world.ledger.positions(TOPIC_ID, {0: 0})
+    ahead = Consumer.LEADERBOARDS
+    world.applied[ahead] = {(0, offset) for offset in range(4)}
+    world.ledger.advance(TOPIC_ID, [Advance(consumer=ahead, partition=0, old=0, new=4)])
+    world.run(PASSES)
+    assert world.settled()
