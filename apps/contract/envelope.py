@@ -9,12 +9,11 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
+from apps.contract.limits import MAX_DEPTH, LimitBroken, check
+
 MAX_EVENT_BYTES: Final = 64 * 1024
 # What the server adds to an event of the greatest size, so that the bridge takes what the API took.
 ENVELOPE_BYTES: Final = 1024
-MAX_DEPTH: Final = 32
-MAX_KEYS: Final = 1_000
-MAX_STRING: Final = 16 * 1024
 MAX_AHEAD: Final = timedelta(hours=24)
 # Unix time zero. Nothing a game server recorded is older, and every zone's year 1 overflows.
 EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -26,7 +25,6 @@ _NAME_PART = r"[A-Za-z0-9_.\- ]{1,64}"
 _EVENT_TYPE = re.compile(rf"{_NAME_PART}(:{_NAME_PART}){{0,4}}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
-_ESCAPED_NUL = b"\\u0000"
 _AT = re.compile(r" - at `\$(.*?)`$")
 _STEP = re.compile(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]")
 
@@ -219,43 +217,7 @@ def _check_data(raw: msgspec.Raw) -> None:
         raise EventInvalid(problem.code, "/data", problem.message) from error
     if not isinstance(data, dict):
         raise EventInvalid("type", "/data", "data must be an object")
-    text = bytes(raw)
-    # A cheap bound first: short texts without an escaped NUL cannot break a limit of the walk.
-    if len(text) > MAX_KEYS or _ESCAPED_NUL in text or _may_be_deep(text):
-        _Limits().walk(data, "/data", 2)
-
-
-def _may_be_deep(text: bytes) -> bool:
-    return text.count(b"{") + text.count(b"[") >= MAX_DEPTH - 1
-
-
-class _Limits:
-    """Counts keys over the whole of `data`; depth counts the envelope as 1."""
-
-    __slots__ = ("keys",)
-
-    def __init__(self) -> None:
-        self.keys = 0
-
-    def walk(self, value: Any, pointer: str, depth: int) -> None:
-        if depth > MAX_DEPTH:
-            raise EventInvalid("too_deep", pointer, f"data is nested deeper than {MAX_DEPTH}")
-        if isinstance(value, str):
-            self._text(value, pointer)
-        elif isinstance(value, dict):
-            self.keys += len(value)
-            if self.keys > MAX_KEYS:
-                raise EventInvalid("limits", pointer, f"data has over {MAX_KEYS} keys")
-            for key, item in value.items():
-                self._text(key, pointer)
-                step = key.replace("~", "~0").replace("/", "~1")
-                self.walk(item, f"{pointer}/{step}", depth + 1)
-        elif isinstance(value, list):
-            for index, item in enumerate(value):
-                self.walk(item, f"{pointer}/{index}", depth + 1)
-
-    def _text(self, value: str, pointer: str) -> None:
-        if "\x00" in value:
-            raise EventInvalid("nul_char", pointer, "a string must not have the NUL character")
-        if len(value) > MAX_STRING:
-            raise EventInvalid("limits", pointer, f"a string is over {MAX_STRING} characters")
+    try:
+        check(data, bytes(raw), "/data")
+    except LimitBroken as error:
+        raise EventInvalid(error.code, error.pointer, str(error)) from error
