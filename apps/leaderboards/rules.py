@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -70,6 +71,7 @@ class Standing:
 
 
 DEFAULT_BOARD: Final = "default"
+_INDEX: Final = re.compile("0|[1-9][0-9]*")  # RFC 6901, section 4
 _DEFAULT_SCORING: Final[Mapping[str, Scoring]] = {
     "player_score": Scoring(pointer="/score"),
     "quest_completed": Scoring(pointer="/reward_points", absent=Decimal(10)),
@@ -121,7 +123,7 @@ def resolve(pointer: str, document: Any) -> Any:
         name = step.replace("~1", "/").replace("~0", "~")
         if isinstance(value, dict):
             value = value.get(name)
-        elif isinstance(value, list) and name.isascii() and name.isdigit():
+        elif isinstance(value, list) and _INDEX.fullmatch(name):
             value = value[int(name)] if int(name) < len(value) else None
         else:
             return None
