@@ -1,0 +1,25 @@
+"""A game of its own for every test."""
+
+import logging
+import re
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from tests.acceptance.faults import becomes_ready
+from tests.acceptance.games import Game
+from tests.services import Stack
+
+logging.getLogger("httpx").setLevel(logging.WARNING)  # a line a request hides what failed
+
+
+@pytest.fixture
+def game(stack: Stack, request: pytest.FixtureRequest) -> Iterator[Game]:
+    """A game of this test alone, on a stack that takes events before and after it."""
+    becomes_ready(stack)
+    name = re.sub(r"[^a-z0-9]+", "-", request.node.name)[:80]
+    game = Game(stack=stack, game_id=f"{name}-{uuid.uuid4().hex[:8]}")
+    yield game
+    game.http.close()
+    becomes_ready(stack)
