@@ -57,8 +57,11 @@ class DeadLetter(models.Model):
                 fields=("consumer_service", "-id"),
                 condition=models.Q(state="open"),
             ),
+            # Any state, and where the consumer is named too, in the list's order.
+            models.Index(name="dlq_events_state", fields=("state", "consumer_service", "-id")),
             models.Index(name="dlq_events_cause", fields=("cause", "-id")),
             models.Index(name="dlq_events_player", fields=("player_id", "-id")),
+            models.Index(name="dlq_events_game", fields=("game_id", "-id")),
             models.Index(name="dlq_events_event", fields=("event_id",)),
         )
 
