@@ -87,6 +87,7 @@ INSTALLED_APPS = [
     "apps.deadletters",
     "apps.ingest",
     "apps.monitoring",
+    "apps.operations",
     "apps.demo",
 ]
 MIDDLEWARE = [

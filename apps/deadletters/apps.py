@@ -9,6 +9,7 @@ class DeadLettersConfig(AppConfig):
     """Has the web process count the open letters when it is scraped."""
 
     name = "apps.deadletters"
+    verbose_name = "Dead letters"
 
     def ready(self) -> None:
         # Models can only be imported once the registry is ready.

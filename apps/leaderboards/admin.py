@@ -1,0 +1,106 @@
+"""Boards and their entries, as an operator sees them."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+
+from apps.leaderboards.models import Board, Entry
+from apps.operations.columns import decimal_column, link_column, moment_column, text_column
+from apps.operations.keyset import Keyset
+from apps.operations.read_only import ReadOnlyAdmin
+from apps.operations.search import IndexedSearch
+
+ENTRIES = "leaderboards.entry"
+PLAYER = link_column("player_id", ENTRIES, {"player": "player_id"}, "player")
+GAME = link_column("game_id", ENTRIES, {"game": "game_id"}, "game")
+SCORE = decimal_column("score")
+BOARD = link_column("board", ENTRIES, {"game": "game_id", "board": "board"})
+PERIOD = link_column("period", ENTRIES, {"game": "game_id", "board": "board", "period": "period"})
+
+
+@admin.register(Board)
+class BoardAdmin(ReadOnlyAdmin):
+    """Declared boards; the default board of a game is declared nowhere."""
+
+    list_order = Keyset(fields=("game_id", "name"))
+    searches = (IndexedSearch(words={"game": "game_id", "name": "name"}, order=list_order),)
+    bare_words = ("game",)
+    bare_meaning = "Text alone is a game's id."
+    list_display = (
+        text_column("name"),
+        link_column("game_id", "leaderboards.board", {"game": "game_id"}, "game"),
+        "operator",
+        "order",
+        "score",
+        "event_types",
+        "periods",
+        "timezone",
+        moment_column("created_at"),
+    )
+    sections = (
+        (
+            None,
+            (
+                text_column("name"),
+                GAME,
+                link_column("name", ENTRIES, {"game": "game_id", "board": "name"}, "entries"),
+                "operator",
+                "order",
+                "score",
+                "event_types",
+                "periods",
+                "timezone",
+                moment_column("created_at"),
+            ),
+        ),
+    )
+
+
+@admin.register(Entry)
+class EntryAdmin(ReadOnlyAdmin):
+    """The newest first; of one game, board or period, in order of rank."""
+
+    list_order = Keyset(fields=("id",), descending=True)
+    searches = (
+        IndexedSearch(
+            words={"player": "player_id", "game": "game_id"},
+            narrowing={"board": "board", "period": "period"},
+            order=Keyset(fields=("game_id", "id")),
+        ),
+        IndexedSearch(
+            words={"game": "game_id", "board": "board", "period": "period"},
+            order=Keyset(
+                fields=(
+                    *("game_id", "board", "period", "period_start"),
+                    *("rank_key", "achieved_at", "player_id"),
+                )
+            ),
+        ),
+    )
+    bare_words = ("player",)
+    bare_meaning = "Text alone is a player's id."
+    list_display = (
+        "id",
+        PLAYER,
+        SCORE,
+        GAME,
+        BOARD,
+        PERIOD,
+        moment_column("period_start"),
+        moment_column("achieved_at"),
+    )
+    sections = (
+        (None, ("id", PLAYER, SCORE, GAME, BOARD, PERIOD)),
+        (
+            "Rank and times",
+            (
+                decimal_column("rank_key"),
+                moment_column("period_start"),
+                moment_column("achieved_at"),
+                "moved",
+                "version",
+                moment_column("created_at"),
+                moment_column("updated_at"),
+            ),
+        ),
+    )
