@@ -1,0 +1,123 @@
+"""The admin as an operator walks through it, and the rows to find there."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any, TypeAlias
+from urllib.parse import urlencode
+
+from django.contrib.messages import get_messages
+from django.test import Client
+from django.urls import reverse
+
+from apps.deadletters.models import DeadLetter
+from apps.events.models import Event
+from apps.leaderboards.models import Entry
+from apps.stats.models import PlayerStatistics
+from tests.builders import CAST, GAME, NOW, TOPIC, TOPIC_ID, event_id, minutes
+
+EVENTS = "events_event"
+STATISTICS = "stats_playerstatistics"
+ENTRIES = "leaderboards_entry"
+BOARDS = "leaderboards_board"
+LETTERS = "deadletters_deadletter"
+LISTS = (EVENTS, STATISTICS, ENTRIES, BOARDS, LETTERS)
+SCRIPT = "</pre><img src=x onerror=alert(1)>"
+REVERSED = "\u202eada"
+
+# What the test client makes of a response: with `context` and `wsgi_request`.
+Response: TypeAlias = Any
+
+
+def show(client: Client, name: str, **parameters: str) -> Response:
+    address = reverse(f"admin:{name}_changelist")
+    return client.get(f"{address}?{urlencode(parameters)}")
+
+
+def page(client: Client, name: str, key: object) -> str:
+    response = client.get(reverse(f"admin:{name}_change", args=(key,)))
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def shown(response: Response) -> list[Any]:
+    assert response.status_code == 200
+    rows: list[Any] = list(response.context["cl"].result_list)
+    return rows
+
+
+def said(response: Response) -> str:
+    return " ".join(map(str, get_messages(response.wsgi_request)))
+
+
+def new_event(number: int, **changes: Any) -> Event:
+    fields = {
+        "event_id": uuid.UUID(event_id(number)),
+        "event_type": "player_score",
+        "player_id": CAST[number % 3],
+        "game_id": GAME,
+        "event_timestamp": minutes(number),
+        "ingested_at": NOW,
+        "data": {"score": number},
+    }
+    return Event(**{**fields, **changes})
+
+
+def new_letter(offset: int, **changes: Any) -> DeadLetter:
+    fields = {
+        "original_event": {"player_id": "ada"},
+        "error_message": "the score is no number",
+        "consumer_service": "stats",
+        "cause": "22P02",
+        "event_id": uuid.UUID(event_id(offset)),
+        "event_type": "player_score",
+        "player_id": CAST[offset % 3],
+        "game_id": GAME,
+        "topic": TOPIC,
+        "topic_id": TOPIC_ID,
+        "partition": 0,
+        "offset": offset,
+        "raw": b"{}",
+    }
+    return DeadLetter(**{**fields, **changes})
+
+
+def new_entry(number: int, **changes: Any) -> Entry:
+    score = Decimal(number)
+    fields = {
+        "game_id": GAME,
+        "board": "points",
+        "period": "daily",
+        "period_start": NOW - timedelta(days=number),
+        "player_id": CAST[number % 3],
+        "score": score,
+        "rank_key": -score,
+        "achieved_at": NOW,
+        "moved": True,
+    }
+    return Entry(**{**fields, **changes})
+
+
+def new_statistics(player_id: str, total: int, game_id: str = GAME) -> PlayerStatistics:
+    return PlayerStatistics(
+        player_id=player_id,
+        game_id=game_id,
+        total_events=total,
+        event_breakdown={"player_score": total},
+        first_event_at=NOW,
+        last_event_at=NOW,
+    )
+
+
+def walked(client: Client, name: str, link: str, **parameters: str) -> Iterator[list[Any]]:
+    """Page after page along the `next` or `previous` links."""
+    response = show(client, name, **parameters)
+    while True:
+        yield shown(response)
+        url = getattr(response.context["cl"], f"{link}_url")
+        if not url:
+            return
+        response = client.get(reverse(f"admin:{name}_changelist") + url)
