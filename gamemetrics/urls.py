@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
+from django.views.generic import RedirectView
 
 from apps.ingest import health
 from apps.ingest.views import post_events
@@ -24,6 +25,7 @@ urlpatterns = [
     path("health/live", require_safe(health.live), name="live"),
     path("health/ready", require_safe(health.ready), name="ready"),
     path("metrics", require_safe(metrics), name="metrics"),
+    path("admin", RedirectView.as_view(url="/admin/")),
     path("admin/", admin.site.urls),
 ]
 handler404 = "apps.ingest.views.not_found"
