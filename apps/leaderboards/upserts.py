@@ -33,10 +33,10 @@ _RETURNING: Final = """
 RETURNING l.game_id, l.board, l.period, l.period_start, l.player_id, l.rank_key, l.achieved_at,
           l.version
 """
-# The same attempt gives score and time: never the best of each.
+# The same attempt gives score, time and `moved`: never the best of each.
 _BEST: Final = """
        score = EXCLUDED.score, rank_key = EXCLUDED.rank_key, achieved_at = EXCLUDED.achieved_at,
-       moved = l.moved OR EXCLUDED.moved, version = l.version + 1, updated_at = now()
+       moved = EXCLUDED.moved, version = l.version + 1, updated_at = now()
  WHERE (EXCLUDED.rank_key, EXCLUDED.achieved_at) < (l.rank_key, l.achieved_at)
 """
 _SUM: Final = """
