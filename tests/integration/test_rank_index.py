@@ -1,0 +1,160 @@
+"""Rank order in Redis: complete or not at all, and never older than PostgreSQL's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from random import Random
+
+import pytest
+import redis
+
+from apps.leaderboards import rank_index
+from apps.leaderboards.folding import Deltas, Scored
+from apps.leaderboards.periods import EPOCH, Period
+from apps.leaderboards.rank_index import BoardPeriod, Builder, Place
+from apps.leaderboards.rules import Order
+from apps.leaderboards.selectors import Top, top, top_from_rows
+from apps.leaderboards.services import merge
+from apps.ledger.cache import CacheUnavailable
+from tests.builders import CAST, GAME, NOW, board, minutes
+
+pytestmark = pytest.mark.django_db
+SCOPE = BoardPeriod(game_id=GAME, board="points", period=Period.ALLTIME, period_start=EPOCH)
+POINTS = board(periods=(Period.ALLTIME,))
+
+
+def score(player_id: str, points: int, *, minute: int = 0) -> list[Place]:
+    """Commit a score to PostgreSQL; what is to be written to Redis."""
+    deltas = Deltas()
+    deltas.add(Scored(POINTS, player_id, minutes(minute), Decimal(points)))
+    return merge(deltas)
+
+
+def names(found: Top) -> list[str]:
+    return [entry.player_id for entry in found.entries]
+
+
+def place(player_id: str, points: int, *, version: int) -> Place:
+    return Place(
+        scope=SCOPE,
+        player_id=player_id,
+        rank_key=Decimal(-points),
+        achieved_at=NOW,
+        version=version,
+    )
+
+
+def test_heavy_ties_rank_alike_in_redis_and_postgresql(cache: redis.Redis) -> None:
+    random = Random(7)
+    players = [f"player {number}" for number in range(300)]
+    top(SCOPE, Order.DESC, 1)
+    for player_id in players:
+        places = score(player_id, random.randint(0, 3), minute=random.randint(0, 3))
+        rank_index.put(places)
+    assert rank_index.size(SCOPE) == 300
+    for limit in (1, 10, 299, 300, 1000):
+        assert top(SCOPE, Order.DESC, limit) == top_from_rows(SCOPE, limit)
+
+
+def test_an_emptied_redis_is_rebuilt(cache: redis.Redis) -> None:
+    for points, player_id in enumerate(CAST):
+        rank_index.put(score(player_id, points))
+    assert names(top(SCOPE, Order.DESC, 10)) == ["cyd", "bo", "ada"]
+    cache.flushdb()
+    assert rank_index.size(SCOPE) is None
+    assert top(SCOPE, Order.DESC, 10) == top_from_rows(SCOPE, 10)
+    assert rank_index.size(SCOPE) == 3
+
+
+def test_what_was_written_after_redis_was_emptied_is_not_taken_for_all(
+    cache: redis.Redis,
+) -> None:
+    for points, player_id in enumerate(CAST):
+        rank_index.put(score(player_id, points))
+    cache.flushdb()
+    rank_index.put(score("ada", 9))
+    assert rank_index.size(SCOPE) is None
+    assert names(top(SCOPE, Order.DESC, 10)) == ["ada", "cyd", "bo"]
+
+
+@pytest.mark.parametrize("part", [0, 1], ids=["order", "players"])
+def test_a_period_that_lost_one_of_its_keys_is_rebuilt(part: int, cache: redis.Redis) -> None:
+    for points, player_id in enumerate(CAST):
+        rank_index.put(score(player_id, points))
+    top(SCOPE, Order.DESC, 10)
+    cache.delete(SCOPE.keys()[part])
+    assert top(SCOPE, Order.DESC, 10) == top_from_rows(SCOPE, 10)
+    assert rank_index.size(SCOPE) == 3
+
+
+def test_a_stale_version_does_not_overwrite(cache: redis.Redis) -> None:
+    top(SCOPE, Order.DESC, 1)
+    for points, version in ((10, 2), (5, 1), (20, 3), (10, 2)):
+        rank_index.put([place("ada", points, version=version)])
+    assert [double for _, double in rank_index.top(SCOPE, 10)] == [-20.0]
+    assert rank_index.size(SCOPE) == 1
+
+
+def test_a_write_during_a_rebuild_is_not_lost(cache: redis.Redis) -> None:
+    snapshot = [*score("ada", 1), *score("bo", 2)]
+    builder = Builder(SCOPE, "first")
+    builder.begin()
+    rank_index.put(score("ada", 9))  # after the snapshot, before it is added
+    builder.add(snapshot)
+    rank_index.put(score("cyd", 5))  # while the build is whole, not renamed in
+    assert builder.finish()
+    assert names(top(SCOPE, Order.DESC, 10)) == ["ada", "cyd", "bo"]
+    assert top(SCOPE, Order.DESC, 10) == top_from_rows(SCOPE, 10)
+
+
+def test_a_rebuild_that_was_overtaken_renames_nothing_in(cache: redis.Redis) -> None:
+    first, second = Builder(SCOPE, "first"), Builder(SCOPE, "second")
+    places = score("ada", 1)
+    first.begin()
+    second.begin()
+    first.add(places)
+    assert not first.finish()
+    second.add(places)
+    assert second.finish()
+    assert rank_index.size(SCOPE) == 1
+
+
+def test_a_rebuild_that_redis_forgot_renames_nothing_in(cache: redis.Redis) -> None:
+    builder = Builder(SCOPE, "first")
+    builder.begin()
+    cache.flushdb()
+    builder.add(score("ada", 1))
+    assert not builder.finish()
+    assert rank_index.size(SCOPE) is None
+
+
+def test_a_board_without_entries_is_complete_and_empty(cache: redis.Redis) -> None:
+    assert top(SCOPE, Order.DESC, 10) == Top(total=0, entries=())
+    assert rank_index.size(SCOPE) == 0
+
+
+def test_a_period_outlives_its_last_write_for_a_while(cache: redis.Redis) -> None:
+    daily = replace(SCOPE, period=Period.DAILY, period_start=NOW - timedelta(hours=12))
+    top(daily, Order.DESC, 1)
+    rank_index.put([replace(place("ada", 1, version=1), scope=daily)])
+    for key in daily.keys()[:2]:
+        assert 2 * 86400 < int(cache.ttl(key)) <= 3 * 86400
+    assert cache.ttl(SCOPE.keys()[0]) == -2
+
+
+@pytest.fixture
+def redis_away(cache: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    away = redis.Redis(host="127.0.0.1", port=1, socket_connect_timeout=1.0)
+    monkeypatch.setattr(rank_index, "client", lambda: away)
+    yield
+    away.close()
+
+
+def test_a_board_is_read_from_postgresql_while_redis_is_away(redis_away: None) -> None:
+    places = score("ada", 1)
+    with pytest.raises(CacheUnavailable):
+        rank_index.put(places)
+    assert names(top(SCOPE, Order.DESC, 10)) == ["ada"]
