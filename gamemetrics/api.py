@@ -67,10 +67,13 @@ def _refused(request: HttpRequest, error: RequestRefused) -> HttpResponse:
 def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
     first = error.errors[0]
     where = [str(step) for step in first["loc"] if step not in {"body", "definition"}]
+    if where[:1] in (["query"], ["path"]):
+        # A parameter is flat; what follows its name is the branch of a union that refused it.
+        where = where[1:2]
     body = {
         "status": "error",
         "error": f"{where[-1] if where else 'body'}: {first['msg']}",
         "code": first["type"],
-        "pointer": "/" + "/".join(where[1:] if where[:1] in (["query"], ["path"]) else where),
+        "pointer": "/" + "/".join(where),
     }
     return answer(400, body)
