@@ -12,6 +12,8 @@ from confluent_kafka import Consumer as KafkaConsumer
 from confluent_kafka import KafkaError, KafkaException, Message, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from apps.contract import topic_ids
+
 logger = logging.getLogger(__name__)
 TIMEOUT: Final = 10.0  # seconds, for what asks the broker
 # Messages that one pass takes at most; the loop has other duties every few ms.
@@ -134,9 +136,8 @@ class KafkaSource:
 
     def topic_id(self) -> uuid.UUID:
         cluster_id = self._metadata().cluster_id or ""
-        if cluster_id.startswith("mockCluster"):
-            # librdkafka's in-process broker describes no topics; it is another at every start.
-            return uuid.uuid5(uuid.NAMESPACE_OID, f"{cluster_id}/{self._topic}")
+        if cluster_id.startswith(topic_ids.IN_PROCESS_CLUSTER):
+            return topic_ids.of_in_process(cluster_id, self._topic)
         admin = AdminClient(self._client)  # a name: unreferenced, it dies before it answers
         topics = TopicCollection([self._topic])
         described = admin.describe_topics(topics, request_timeout=TIMEOUT)
@@ -144,7 +145,9 @@ class KafkaSource:
             found = described[self._topic].result(2 * TIMEOUT).topic_id
         except KafkaException as error:
             raise SourceUnavailable(str(error)) from error
-        return uuid.UUID(int=_signless(found))
+        return topic_ids.of_halves(
+            found.get_most_significant_bits(), found.get_least_significant_bits()
+        )
 
     def _metadata(self) -> Any:
         try:
@@ -186,9 +189,3 @@ class KafkaSource:
 
 def _places(topic: str, offsets: Mapping[int, int]) -> list[TopicPartition]:
     return [TopicPartition(topic, partition, offset) for partition, offset in offsets.items()]
-
-
-def _signless(topic_id: Any) -> int:
-    high = topic_id.get_most_significant_bits() & 0xFFFFFFFFFFFFFFFF
-    low = topic_id.get_least_significant_bits() & 0xFFFFFFFFFFFFFFFF
-    return int(high << 64 | low)

@@ -12,10 +12,10 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # OffsetSpec 
     OffsetSpec,
 )
 
+from apps.contract import topic_ids
 from apps.demo.failure import Failed
 
 TIMEOUT: Final = 10.0  # seconds
-IN_PROCESS_CLUSTER: Final = "mockCluster"  # how the id of librdkafka's in-process broker begins
 _LATEST: Final[Any] = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 
 
@@ -33,7 +33,7 @@ class Topic:
         self._partitions = [
             TopicPartition(name, number) for number in metadata.topics[name].partitions
         ]
-        self.in_memory = str(metadata.cluster_id).startswith(IN_PROCESS_CLUSTER)
+        self.in_memory = str(metadata.cluster_id).startswith(topic_ids.IN_PROCESS_CLUSTER)
         self.id = self._id(str(metadata.cluster_id))
 
     def ends(self) -> dict[int, int]:
@@ -53,11 +53,12 @@ class Topic:
 
     def _id(self, cluster_id: str) -> uuid.UUID:
         if self.in_memory:
-            return uuid.uuid5(uuid.NAMESPACE_OID, f"{cluster_id}/{self.name}")
+            return topic_ids.of_in_process(cluster_id, self.name)
         futures = self._admin.describe_topics(TopicCollection([self.name]), request_timeout=TIMEOUT)
         try:
             described = futures[self.name].result().topic_id
         except KafkaException as error:
             raise KafkaUnavailable(f"Kafka: {error}") from error
-        high, low = described.get_most_significant_bits(), described.get_least_significant_bits()
-        return uuid.UUID(int=(high & 0xFFFFFFFFFFFFFFFF) << 64 | (low & 0xFFFFFFFFFFFFFFFF))
+        return topic_ids.of_halves(
+            described.get_most_significant_bits(), described.get_least_significant_bits()
+        )
