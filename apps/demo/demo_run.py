@@ -16,7 +16,7 @@ from apps.demo.session import Measured, Session
 from apps.demo.stream import Tally
 
 SHOWN_GAME: Final = "lichess-blitz"
-FLAT_OUT: Final = "sent as fast as the API takes them: most of it is the wait in line"
+FLAT_OUT: Final = "sent as fast as the API takes them: most is the wait in line"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
