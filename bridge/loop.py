@@ -23,6 +23,9 @@ from bridge.source import PlaceLost, Source, SourceUnavailable
 
 logger = logging.getLogger(__name__)
 RETRY_SECONDS = 1.0
+# What one pass may spend on sending. In strict mode a poll can bring thousands of chunks, and
+# until they are all sent no position would move and no partition be paused.
+PUBLISH_SECONDS = 0.1
 
 
 class Bridge:
@@ -128,6 +131,8 @@ class Bridge:
             for held, consumer, lease in partition.window.expired(now):
                 if not self._send(held, consumer, lease, now):
                     return
+                if time.monotonic() - now > PUBLISH_SECONDS:
+                    return  # the rest is still due in the next pass
 
     def _send(self, held: InFlight, consumer: Consumer, lease: Lease, now: float) -> bool:
         reason = "lease" if lease.expires_at else "first"
