@@ -30,9 +30,12 @@ class LeaderboardsConsumer:
         definitions = selectors.definitions({record.game_id for record in decoded})
         scoring = [record for record in decoded if _counts(definitions, record)]
         merged = merge_events(scoring, definitions)
+        repeated = merged.applied + len(merged.refused) < len(scoring)
         return Applied(
             applied=len(decoded) - len(scoring) + merged.applied,
-            changes=merged.changes,
+            # Who applied a repeated event before, in another cut or from the log, may not have
+            # come to its Redis write.
+            changes=self.changes_of(records) if repeated else merged.changes,
             refused=merged.refused,
         )
 

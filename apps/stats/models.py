@@ -45,7 +45,8 @@ SELECT player_id, game_id, n, breakdown, first_at, last_at, 1 FROM folded
        version = s.version + 1,
        updated_at = now()
 RETURNING s.player_id, s.game_id, s.total_events, s.event_breakdown, s.first_event_at,
-          s.last_event_at, s.version, (SELECT count(*) FROM claimed)
+          s.last_event_at, s.version, (SELECT count(*) FROM claimed),
+          (SELECT count(*) FROM records)
 """
 
 
@@ -64,7 +65,7 @@ class PlayerStatisticsQuerySet(models.QuerySet["PlayerStatistics"]):
         """Apply the records that this consumer has not applied yet.
 
         Returns the changed rows (player_id, game_id, total_events, event_breakdown,
-        first_event_at, last_event_at, version, events applied by this call).
+        first_event_at, last_event_at, version, events applied by this call, different events).
         """
         with connection.cursor() as cursor:
             cursor.execute(_FOLD, [records])

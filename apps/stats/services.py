@@ -32,6 +32,10 @@ class StatsConsumer:
             )
             for row in rows
         ]
+        if not rows or rows[0][7] < rows[0][8]:
+            # Who applied a repeated event before, in another cut, may not have come to its Redis
+            # write.
+            changes = self.changes_of(records)
         return Applied(applied=rows[0][7] if rows else 0, changes=changes)
 
     def refresh(self, changes: list[Any]) -> None:

@@ -61,6 +61,24 @@ def test_a_late_redelivery_does_not_take_redis_back(name: Consumer, cache: redis
     assert snapshot_of(cache) == written
 
 
+@pytest.mark.parametrize("name", [Consumer.STATS, Consumer.LEADERBOARDS])
+@pytest.mark.parametrize("cut", [(0, 12), (5, 6), (0, 9)], ids=["more", "part", "same"])
+def test_an_event_that_comes_in_another_cut_repeats_the_redis_write(
+    name: Consumer, cut: tuple[int, int], cache: redis.Redis
+) -> None:
+    records = points_of_the_cast(12)
+    apply_chunk(CONSUMERS[name], chunk(records[:9]))
+    again = chunk(records[cut[0] : cut[1]], first_offset=cut[0], next_offset=30)
+    cache.flushdb()  # the write after the first chunk's commit is lost
+    apply_chunk(CONSUMERS[name], again)
+    touched = {record.player_id for record in records[cut[0] : cut[1]]}
+    if name is Consumer.STATS:
+        assert len(cache.keys("stats:*")) == len(touched)
+    else:
+        (players,) = (key for key in cache.keys("*alltime*:player"))
+        assert {field.decode() for field in cache.hkeys(players)} == touched
+
+
 @every_consumer
 def test_an_event_that_lies_in_two_chunks_is_applied_once(
     name: Consumer, cache: redis.Redis
