@@ -81,9 +81,9 @@ def terminate_our_backend() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
         pid = cursor.fetchone()[0]
-    with closing(psycopg2.connect(**connection.get_connection_params())) as other:
-        with other.cursor() as cursor:
-            cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+    parameters = connection.get_connection_params()
+    with closing(psycopg2.connect(**parameters)) as other, other.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
 

@@ -59,7 +59,7 @@ def test_a_null_field_is_no_field() -> None:
         "{" + event_id(3) + "}",
         "urn:uuid:" + event_id(3),
         event_id(3).replace("-", ""),
-        event_id(3)[:-1] + "１",
+        event_id(3)[:-1] + chr(0xFF11),
         event_id(3) + "\n",
         event_id(3).replace("-7", "-9"),
         "ffffffff-ffff-ffff-ffff-ffffffffffff",
