@@ -13,7 +13,7 @@ from apps.demo.database import Database, DatabaseUnavailable
 from apps.demo.failure import Failed
 from apps.demo.topic import Topic
 
-PATIENCE: Final = 120.0  # seconds
+PATIENCE: Final = 120.0  # seconds without any progress
 INTERVAL: Final = 0.1  # seconds between two looks
 _POSITIONS: Final = """
 SELECT consumer, partition, next_offset FROM consumer_positions WHERE topic_id = %s
@@ -57,18 +57,27 @@ class Positions:
 def wait_until_applied(
     behind: Callable[[], Mapping[Consumer, int]], patience: float = PATIENCE
 ) -> None:
-    """Returns once no consumer is behind. Raises StillBehind, naming who is and by how much."""
+    """Returns once no consumer is behind. Raises StillBehind, naming who is and by how much.
+
+    Gives up after `patience` seconds in which no consumer got further: how long a backlog takes
+    depends on its size and the machine, that it moves does not.
+    """
     until = time.monotonic() + patience
+    least: int | None = None
     pause = threading.Event()
     while True:
         try:
-            who = _names(behind())
+            found = behind()
         except DatabaseUnavailable as error:
             who = str(error)  # a restart of PostgreSQL ends; a longer absence is told in the end
-        if not who:
-            return
+        else:
+            left, who = sum(found.values()), _names(found)
+            if not left:
+                return
+            if least is None or left < least:
+                least, until = left, time.monotonic() + patience
         if time.monotonic() > until:
-            raise StillBehind(f"after {patience:.0f} s still behind: {who}")
+            raise StillBehind(f"nothing moves for {patience:.0f} s; still behind: {who}")
         pause.wait(INTERVAL)
 
 

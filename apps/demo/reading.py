@@ -13,12 +13,11 @@ import httpx
 
 from apps.demo import differences
 from apps.demo.boards import BOARDS, Rank
-from apps.demo.connections import retry_after
+from apps.demo.connections import patiently
 from apps.demo.facts import Facts
 from apps.demo.failure import Failed
 
 MOST: Final = 1_000  # entries that one answer gives
-DECLARE_PATIENCE: Final = 60.0  # seconds
 # Redis is written after the commit, so a read may be older than PostgreSQL for a moment.
 READ_PATIENCE: Final = 10.0  # seconds
 INTERVAL: Final = 0.1  # seconds
@@ -41,19 +40,13 @@ def declare_boards(http: httpx.Client, games: list[str]) -> int:
 
 
 def _declare(http: httpx.Client, game_id: str, declaration: Mapping[str, Any]) -> bool:
-    until = time.monotonic() + DECLARE_PATIENCE
-    pause = threading.Event()
-    while True:
-        try:
-            response = http.post(f"/api/v1/games/{game_id}/leaderboards", json=declaration)
-        except httpx.TransportError as error:
-            raise BoardNotDeclared(f"{game_id}/{declaration['name']}: {error}") from error
-        if response.status_code in {200, 201}:
-            return response.status_code == 201
-        if response.status_code not in {429, 503} or time.monotonic() > until:
-            told = f"{response.status_code} {response.text[:300]}"
-            raise BoardNotDeclared(f"{game_id}/{declaration['name']}: {told}")
-        pause.wait(retry_after(response, 1.0))
+    path = f"/api/v1/games/{game_id}/leaderboards"
+    # 503 is also the answer while the log is behind the boards.
+    response = patiently(lambda: http.post(path, json=declaration))
+    if response.status_code in {200, 201}:
+        return response.status_code == 201
+    told = f"{response.status_code} {response.text[:300]}"
+    raise BoardNotDeclared(f"{game_id}/{declaration['name']}: {told}")
 
 
 def read_board(
@@ -61,10 +54,8 @@ def read_board(
 ) -> tuple[int, list[Rank]]:
     """How many players the board has, and its first `limit`. Raises BoardUnreadable."""
     query = {"period": period, "at": _DAY, "limit": str(limit), "scores": "string"}
-    try:
-        response = http.get(f"/api/v1/leaderboards/{game_id}/{name}", params=query)
-    except httpx.TransportError as error:
-        raise BoardUnreadable(f"{game_id}/{name}: {error}") from error
+    path = f"/api/v1/leaderboards/{game_id}/{name}"
+    response = patiently(lambda: http.get(path, params=query))
     if response.status_code != 200:
         told = f"{response.status_code} {response.text[:300]}"
         raise BoardUnreadable(f"{game_id}/{name}: {told}")

@@ -11,11 +11,9 @@ from typing import Final
 
 import httpx
 
-from apps.demo.connections import client, retry_after
+from apps.demo.connections import BUSY, PATIENCE, RETRY_SECONDS, client, retry_after
 from apps.demo.failure import Failed
 
-PATIENCE: Final = 60.0  # seconds for which one batch is sent again
-RETRY_SECONDS: Final = 0.5  # after a broken connection
 _HEADERS: Final = {"Content-Type": "application/x-ndjson"}
 
 
@@ -89,8 +87,8 @@ class Connection:
         told = f"{response.status_code} {response.text[:300]}"
         if response.status_code == 202:
             return None, ""
-        if response.status_code in {429, 502, 503}:
-            return retry_after(response, RETRY_SECONDS), told
+        if response.status_code in BUSY:
+            return retry_after(response), told
         raise EventsRefused(f"the server refuses a batch: {told}")
 
 

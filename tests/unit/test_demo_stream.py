@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from apps.contract.queues import Consumer
+from apps.demo.connections import patiently
 from apps.demo.database import DatabaseUnavailable
 from apps.demo.positions import StillBehind, wait_until_applied
 from apps.demo.schedule import Plan, Schedule
@@ -58,6 +59,20 @@ def test_a_broken_connection_is_tried_again() -> None:
 def test_a_refused_batch_ends_the_run(status: int) -> None:
     with pytest.raises(EventsRefused, match=str(status)):
         sent_to([httpx.Response(status, text="because")])
+
+
+def test_a_question_is_asked_again_until_it_is_answered() -> None:
+    busy = httpx.Response(503, headers={"Retry-After": "0"})
+    coming: list[httpx.Response | Exception] = [httpx.ConnectError("away"), busy]
+    answers = iter([*coming, httpx.Response(404)])
+
+    def ask() -> httpx.Response:
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    assert patiently(ask).status_code == 404
 
 
 def looks(*answers: dict[Consumer, int] | Exception) -> Callable[[], dict[Consumer, int]]:
