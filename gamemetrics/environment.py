@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 
 class SettingInvalid(Exception):
@@ -78,6 +78,8 @@ class DatabaseSettings:
     name: str
     user: str
     password: str
+    # libpq's own parameters from the URL's query, as sslmode=verify-full.
+    tls: Mapping[str, str]
 
     @classmethod
     def read(cls, env: Environment) -> DatabaseSettings:
@@ -89,6 +91,7 @@ class DatabaseSettings:
                 name=env.text("DB_NAME", "gamemetrics"),
                 user=env.text("DB_USER", "gamemetrics"),
                 password=env.text("DB_PASSWORD", ""),
+                tls={},
             )
         try:
             parts = urlsplit(url)
@@ -105,12 +108,25 @@ class DatabaseSettings:
             name=unquote(parts.path.lstrip("/")),
             user=unquote(parts.username or "gamemetrics"),
             password=unquote(parts.password or ""),
+            tls=_tls_parameters(parts.query),
         )
 
     def dsn(self) -> str:
+        """The settings as a URL for libpq."""
         user, password = quote(self.user, safe=""), quote(self.password, safe="")
         host = quote(self.host, safe="")
-        return f"postgresql://{user}:{password}@{host}:{self.port}/{quote(self.name, safe='')}"
+        query = f"?{urlencode(self.tls)}" if self.tls else ""
+        name = quote(self.name, safe="")
+        return f"postgresql://{user}:{password}@{host}:{self.port}/{name}{query}"
+
+
+def _tls_parameters(query: str) -> dict[str, str]:
+    """The query's TLS parameters; any other is refused: ignored, it would only look set."""
+    found = dict(parse_qsl(query, keep_blank_values=True))
+    unknown = sorted(set(found) - {"sslmode", "sslrootcert", "sslcert", "sslkey"})
+    if unknown:
+        raise SettingInvalid("DATABASE_URL", f"has a parameter we do not know: {unknown[0]}")
+    return found
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -60,6 +60,7 @@ DATABASES = {
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
+            **_database.tls,
             "connect_timeout": 5,
             # A paused worker must not hold its row locks for ever, nor a dead peer our socket.
             "options": "-c statement_timeout=30000 -c lock_timeout=5000"
