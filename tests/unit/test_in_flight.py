@@ -1,0 +1,139 @@
+"""When a chunk is cut, who it is sent to, when it is sent again, and when a partition waits."""
+
+from __future__ import annotations
+
+import pytest
+
+from apps.contract.queues import Consumer
+from bridge.backpressure import Bounds
+from bridge.buffer import Buffer, CutPolicy, without_refused
+from bridge.inflight import Window
+from bridge.partition import Partition
+from tests.builders import TOPIC, TOPIC_ID, chunk, record, refused
+
+POLICY = CutPolicy(max_events=3, max_bytes=1_000, max_linger=0.06)
+EVERYONE = list(Consumer)
+
+
+def buffer_of(offsets: range, *, size: int = 10) -> Buffer:
+    first = offsets.start
+    buffer = Buffer(
+        topic=TOPIC, topic_id=TOPIC_ID, partition=0, first_offset=first, next_offset=first
+    )
+    for offset in offsets:
+        buffer.add(record(offset), size, now=100.0)
+    return buffer
+
+
+@pytest.mark.parametrize(
+    ("count", "size", "in_flight", "waited", "due"),
+    [
+        (0, 10, 0, 9.0, False),
+        (1, 10, 0, 0.0, True),
+        (1, 10, 6, 0.05, False),
+        (1, 10, 6, 0.06, True),
+        (1, 10, 3, 0.031, True),
+        (3, 10, 6, 0.0, True),
+        (1, 1_000, 6, 0.0, True),
+    ],
+    ids=["empty", "idle", "fresh", "lingered", "half busy", "full", "heavy"],
+)
+def test_a_chunk_is_cut_when_it_is_full_or_has_lingered(
+    count: int, size: int, in_flight: int, waited: float, due: bool
+) -> None:
+    buffer = buffer_of(range(count), size=size)
+    assert buffer.due(POLICY, in_flight, now=100.0 + waited) is due
+
+
+def test_an_offset_that_came_before_is_not_buffered() -> None:
+    with pytest.raises(ValueError, match="offset 4 is before 5"):
+        buffer_of(range(3, 5)).add(record(4), 10, now=0.0)
+
+
+def test_the_first_chunk_begins_at_the_position_though_offsets_are_missing() -> None:
+    buffer = buffer_of(range(0))
+    buffer.add(record(7), 10, now=0.0)
+    cut = buffer.cut()
+    assert (cut.first_offset, cut.next_offset, cut.events) == (0, 8, 1)
+
+
+def test_only_logging_carries_what_was_refused() -> None:
+    carried = chunk([record(0)], refused=[refused(1, b"noise")])
+    assert without_refused(carried).refused == []
+    assert without_refused(carried).next_offset == 2
+    assert carried.refused
+
+
+def test_a_chunk_is_sent_to_those_who_have_not_done_it() -> None:
+    positions = {Consumer.LOGGING: 0, Consumer.STATS: 2, Consumer.LEADERBOARDS: 1}
+    partition = Partition.starting(TOPIC, TOPIC_ID, 0, positions)
+    for offset in range(2):
+        partition.take(record(offset), 10, now=0.0)
+    partition.cut(POLICY, 0, now=1.0)
+    (held,) = partition.window.chunks.values()
+    assert set(held.leases) == {Consumer.LOGGING, Consumer.LEADERBOARDS}
+
+
+def test_what_was_not_sent_is_due_and_what_was_sent_is_not() -> None:
+    window = Window()
+    window.add(chunk([record(0)]), EVERYONE)
+    assert [consumer for _, consumer, _ in window.expired(50.0)] == EVERYONE
+    for _, _, lease in window.expired(50.0):
+        lease.renew(50.0)
+    assert list(window.expired(58.9)) == []
+    assert len(list(window.expired(61.1))) == 3
+
+
+def test_what_the_broker_did_not_take_is_due_a_little_later() -> None:
+    window = Window()
+    window.add(chunk([record(0)]), [Consumer.STATS])
+    ((_, _, lease),) = window.expired(50.0)
+    lease.postpone(50.0, 1.0)
+    assert list(window.expired(50.9)) == []
+    assert len(list(window.expired(51.0))) == 1
+
+
+def test_chunks_are_sent_in_the_order_of_their_offsets() -> None:
+    window = Window()
+    for first in (4, 0, 2):
+        window.add(chunk([record(first), record(first + 1)]), [Consumer.STATS])
+    assert [held.chunk.first_offset for held, _, _ in window.expired(1.0)] == [0, 2, 4]
+    assert window.events() == 6
+
+
+def test_a_chunk_leaves_when_all_have_done_it() -> None:
+    window = Window()
+    window.add(chunk([record(0), record(1)]), EVERYONE)
+    window.done(Consumer.STATS, 0, 2)
+    window.done(Consumer.STATS, 0, 2)
+    window.done(Consumer.LOGGING, 0, 1)
+    window.passed(Consumer.LOGGING, 1)
+    assert len(window.chunks) == 1
+    window.passed(Consumer.LOGGING, 2)
+    window.done(Consumer.LEADERBOARDS, 0, 2)
+    assert not window.chunks
+
+
+@pytest.mark.parametrize(
+    ("events", "chunks", "paused", "pause"),
+    [
+        (0, 0, False, False),
+        (49, 4, False, False),
+        (50, 1, False, True),
+        (5, 5, False, True),
+        (26, 1, True, True),
+        (25, 1, True, False),
+        (3, 3, True, True),
+        (2, 2, True, False),
+    ],
+)
+def test_a_partition_waits_beyond_its_share_until_half_of_it_is_done(
+    events: int, chunks: int, paused: bool, pause: bool
+) -> None:
+    window = Window()
+    for number in range(chunks):
+        size = events - chunks + 1 if number == 0 else 1
+        first = 1_000 * number
+        window.add(chunk([record(first)], next_offset=first + size), EVERYONE)
+    bounds = Bounds(events=100, chunks=10)
+    assert bounds.pause(window, 2, paused=paused) is pause
