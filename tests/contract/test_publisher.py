@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import uuid
 from collections.abc import Callable, Iterator
@@ -11,17 +10,16 @@ from dataclasses import dataclass
 
 import pytest
 from confluent_kafka import Consumer, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 
 from apps.contract.envelope import Event, decode_event, encode
 from apps.ingest.publisher import KafkaPublisher, Publisher
 from apps.ingest.publisher_fake import MemoryPublisher
 from tests.builders import CAST, NOW, event_id, event_text
+from tests.kafka_clients import client_of
 
 PATIENCE = 15.0  # seconds
-# librdkafka writes to standard error of a broker that is away, until the process ends.
-SILENT = logging.getLogger("tests.librdkafka")
-SILENT.setLevel(logging.CRITICAL)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +41,7 @@ def in_memory() -> Subject:
 
 
 def in_kafka(servers: str) -> Subject:
-    client = {"bootstrap.servers": servers, "logger": SILENT}
+    client = client_of(servers)
     topic = f"{os.environ['KAFKA_TOPIC']}.{uuid.uuid4().hex}"
     admin = AdminClient(client)
     admin.create_topics([NewTopic(topic, 1, 1)])[topic].result(PATIENCE)
@@ -57,7 +55,7 @@ def in_kafka(servers: str) -> Subject:
     return Subject(
         publisher=KafkaPublisher(client, topic),
         published=published,
-        away=lambda: KafkaPublisher({**client, "bootstrap.servers": "127.0.0.1:1"}, topic),
+        away=lambda: KafkaPublisher(client_of("127.0.0.1:1"), topic),
     )
 
 
