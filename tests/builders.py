@@ -105,7 +105,7 @@ def chunk(
 ) -> Chunk:
     """A chunk of the records; its range is theirs unless another is given."""
     turned_away = list(refused)
-    offsets = [item.offset for item in (*records, *turned_away)]
+    offsets = [item.offset for item in records] + [item.offset for item in turned_away]
     return Chunk(
         topic=TOPIC,
         topic_id=topic_id,

@@ -44,6 +44,7 @@ def in_postgresql() -> Subject:
         name=parameters["dbname"],
         user=parameters["user"],
         password=parameters["password"],
+        tls={},
     )
 
     def an_hour_passes() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 from random import Random
 
 import pytest
@@ -11,7 +12,7 @@ import redis
 from apps.contract.chunk import Chunk
 from apps.contract.queues import Consumer
 from apps.events.models import Event
-from apps.leaderboards import declaration, selectors
+from apps.leaderboards import declaration, log, selectors
 from apps.leaderboards.declaration import BoardConflict, LogBehind, declare
 from apps.leaderboards.models import Board, Entry, LeaderboardsAppliedEvent
 from apps.leaderboards.periods import EPOCH, Period
@@ -164,7 +165,7 @@ def test_a_log_that_catches_up_within_the_patience_is_waited_for(
 ) -> None:
     monkeypatch.setattr(declaration, "LOG_PATIENCE", 30.0)
     answers = iter([False, False, True])
-    monkeypatch.setattr(declaration.log, "covers_boards", lambda: next(answers))
+    monkeypatch.setattr(log, "covers_boards", lambda: next(answers))
     assert declare(DEFINITIONS[0])
 
 
@@ -203,7 +204,7 @@ def test_a_bad_score_found_while_filling_is_left_to_its_own_chunk(cache: redis.R
     declare(board("rounds", event_types=("round",)))
     outcome = apply_chunk(CONSUMERS[Consumer.LEADERBOARDS], carried)
     assert (outcome.applied, outcome.duplicates, outcome.dead) == (0, 1, 1)
-    assert score_of("bo", board="rounds") == (3, good.timestamp)
+    assert score_of("bo", board="rounds") == (Decimal(3), good.timestamp)
     assert score_of("ada", board="rounds") is None
 
 

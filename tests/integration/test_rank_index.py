@@ -10,6 +10,8 @@ from random import Random
 
 import pytest
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from apps.leaderboards import rank_index
 from apps.leaderboards.folding import Deltas, Scored
@@ -147,7 +149,7 @@ def test_a_period_outlives_its_last_write_for_a_while(cache: redis.Redis) -> Non
 
 @pytest.fixture
 def redis_away(cache: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    away = redis.Redis(host="127.0.0.1", port=1, socket_connect_timeout=1.0)
+    away = redis.Redis(host="127.0.0.1", port=1, retry=Retry(NoBackoff(), 0))
     monkeypatch.setattr(rank_index, "client", lambda: away)
     yield
     away.close()

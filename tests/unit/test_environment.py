@@ -128,15 +128,15 @@ def test_the_broker_has_a_database_of_its_own(
 
 
 def test_a_broker_in_the_caches_database_is_refused() -> None:
-    with pytest.raises(SettingInvalid, match="^CELERY_BROKER_URL: "):
+    with pytest.raises(SettingInvalid, match=r"^CELERY_BROKER_URL: "):
         celery_broker_url(env(REDIS_URL="redis://r/2", CELERY_BROKER_URL="redis://r/2"))
-    with pytest.raises(SettingInvalid, match="^REDIS_URL: "):
+    with pytest.raises(SettingInvalid, match=r"^REDIS_URL: "):
         redis_cache_url(env(REDIS_URL="http://r"))
 
 
 @pytest.mark.parametrize("value", ["0", "5001", "all"])
 def test_a_bad_bridge_setting_is_named(value: str) -> None:
-    with pytest.raises(SettingInvalid, match="^BRIDGE_CHUNK_EVENTS: "):
+    with pytest.raises(SettingInvalid, match=r"^BRIDGE_CHUNK_EVENTS: "):
         bridge_settings(env(BRIDGE_CHUNK_EVENTS=value))
 
 
