@@ -23,3 +23,7 @@ class Bounds:
         """
         used = max(window.events() / self.events, len(window.chunks) / self.chunks) * partitions
         return used > 0.5 if paused else used >= 1.0
+
+    def room(self, chunks_in_flight: int, chunk_events: int) -> int:
+        """How many messages may be taken at once: no more than fill the chunks that are left."""
+        return max(1, (self.chunks - chunks_in_flight) * chunk_events)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Mapping
 
 from apps.contract.queues import Consumer
@@ -37,3 +38,16 @@ class Gauges:
             self.depths = {}  # the failing publishes are counted already
         for consumer, depth in self.depths.items():
             metrics.queue_depth.labels(queue=consumer.queue).set(depth)
+
+    def slow_consumers(self, partitions: Mapping[int, Partition]) -> set[Consumer]:
+        """Consumers whose queue, when last seen, held as many messages as we wait for.
+
+        Nothing of theirs is lost: more copies would only fill the broker.
+        """
+        waiting = Counter(
+            consumer
+            for partition in partitions.values()
+            for held in partition.window.chunks.values()
+            for consumer in held.leases
+        )
+        return {consumer for consumer, depth in self.depths.items() if depth >= waiting[consumer]}

@@ -19,7 +19,7 @@ from bridge.ledger import Advance, Ledger, LedgerUnavailable, PositionMoved
 from bridge.partition import Partition
 from bridge.reading import read
 from bridge.settings import BridgeSettings
-from bridge.source import PlaceLost, Source, SourceUnavailable
+from bridge.source import PASS_MESSAGES, PlaceLost, Source, SourceUnavailable
 
 logger = logging.getLogger(__name__)
 RETRY_SECONDS = 1.0
@@ -105,7 +105,8 @@ class Bridge:
         return 0.005 if self.chunks_in_flight() else 0.1
 
     def _take(self, seconds: float) -> None:
-        messages = self.source.poll(seconds)
+        room = self.settings.bounds.room(self.chunks_in_flight(), self.settings.policy.max_events)
+        messages = self.source.poll(seconds, min(room, PASS_MESSAGES))
         if not messages or self.topic_id is None:
             return
         now, clock = datetime.now(UTC), time.monotonic()
@@ -127,19 +128,18 @@ class Bridge:
             partition.cut(self.settings.policy, in_flight, now)
 
     def _publish(self, now: float) -> None:
+        slow = self._gauges.slow_consumers(self.partitions)
         for partition in self.partitions.values():
             for held, consumer, lease in partition.window.expired(now):
-                if not self._send(held, consumer, lease, now):
+                if lease.expires_at and consumer in slow:
+                    lease.postpone(now, lease.seconds)
+                elif not self._send(held, consumer, lease, now):
                     return
                 if time.monotonic() - now > PUBLISH_SECONDS:
                     return  # the rest is still due in the next pass
 
     def _send(self, held: InFlight, consumer: Consumer, lease: Lease, now: float) -> bool:
         reason = "lease" if lease.expires_at else "first"
-        if reason == "lease" and self._still_queued(consumer):
-            # Nothing is lost, the consumer is slow: more copies would only fill the broker.
-            lease.postpone(now, lease.seconds)
-            return True
         try:
             self.courier.send(consumer, held.chunk)
         except CourierUnavailable as error:
@@ -153,15 +153,6 @@ class Bridge:
         metrics.chunks_published.labels(consumer=consumer.value, reason=reason).inc()
         lease.renew(now)
         return True
-
-    def _still_queued(self, consumer: Consumer) -> bool:
-        """Whether the queue, about a second ago, held as many messages as we wait for."""
-        waiting = sum(
-            consumer in held.leases
-            for partition in self.partitions.values()
-            for held in partition.window.chunks.values()
-        )
-        return self._gauges.depths.get(consumer, 0) >= waiting
 
     def _read_ledger(self) -> None:
         if self.topic_id is None or not self.chunks_in_flight():

@@ -40,8 +40,8 @@ class Ends:
 class Source(Protocol):
     """A consumer group's member that reads one topic and commits by hand."""
 
-    def poll(self, seconds: float) -> list[Message]:
-        """Messages of the assigned partitions, waiting up to `seconds` for the first.
+    def poll(self, seconds: float, most: int = PASS_MESSAGES) -> list[Message]:
+        """Up to `most` messages of the assigned partitions, waiting `seconds` for the first.
 
         Raises PlaceLost, SourceUnavailable.
         """
@@ -116,11 +116,12 @@ class KafkaSource:
         consumer.unassign()
         self._on_revoke()
 
-    def poll(self, seconds: float) -> list[Message]:
+    def poll(self, seconds: float, most: int = PASS_MESSAGES) -> list[Message]:
         first = self._consumer.poll(seconds)
         if first is None:
             return []
-        messages = [first, *self._consumer.consume(PASS_MESSAGES, 0)]
+        more = self._consumer.consume(most - 1, 0) if most > 1 else []
+        messages = [first, *more]
         return [message for message in messages if not self._is_error(message)]
 
     def _is_error(self, message: Message) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from confluent_kafka import Message
 
-from bridge.source import Ends
+from bridge.source import PASS_MESSAGES, Ends
 
 
 @dataclass(kw_only=True, slots=True)
@@ -37,7 +37,7 @@ class MemorySource:
     _places: dict[int, int] = field(default_factory=dict)
     _joined: bool = False
 
-    def poll(self, seconds: float) -> list[Message]:
+    def poll(self, seconds: float, most: int = PASS_MESSAGES) -> list[Message]:
         if not self._joined:
             self._joined = True
             self.on_assign(sorted(self.topic.partitions))
@@ -45,7 +45,7 @@ class MemorySource:
         found: list[Message] = []
         for partition in self._places:
             if partition not in self.paused:
-                found += self._read(partition, self.pass_messages - len(found))
+                found += self._read(partition, min(most, self.pass_messages) - len(found))
         return found
 
     def _read(self, partition: int, limit: int) -> list[Message]:

@@ -17,8 +17,7 @@ from apps.demo.session import Measured, Session
 from apps.demo.stream import Tally
 
 SHOWN_GAME: Final = "lichess-blitz"
-FLAT_OUT: Final = "sent flat out: most of it is the wait in line"
-PACED: Final = f"about {MOST_BEHIND:,} events wait in line"
+PACED: Final = f"with up to {MOST_BEHIND:,} events waiting in line"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,7 +51,7 @@ class Demo:
 
     def _stream(self, played: Recording, tally: Tally) -> Measured:
         lanes = played.lanes(self.connections, self.batch)
-        return self.session.run(lanes, len(played.lines), tally)
+        return self.session.run(lanes, len(played.lines), tally, paced=True)
 
     def _file_problems(self, facts: Facts) -> list[str]:
         """Whether the shipped file is the one that its known totals are of."""
@@ -73,8 +72,7 @@ class Demo:
             ("requests sent again", f"{tally.retries:,}"),
         ]
         summary = report.summary("Lichess, 2021-10-01", rows)
-        note = PACED if session.positions.topic.in_memory else FLAT_OUT
-        report.show(session.console, summary, report.latencies(measured, note))
+        report.show(session.console, summary, report.latencies(measured, PACED))
         tables = []
         for board in BOARDS:
             total, entries = reading.read_board(http, SHOWN_GAME, board.name, limit=10)

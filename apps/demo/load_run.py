@@ -47,7 +47,7 @@ class Load:
         clock.start()
         try:
             lanes = [schedule.lane() for _ in range(CONNECTIONS)]
-            measured = session.run(lanes, self.plan.events, tally, stop)
+            measured = session.run(lanes, self.plan.events, tally, stop=stop)
         finally:
             stop.set()
             clock.join()

@@ -55,12 +55,17 @@ class Session:
         lanes: Sequence[Iterable[Batch]],
         total: int,
         tally: Tally,
+        *,
         stop: threading.Event | None = None,
+        paced: bool = False,
     ) -> Measured:
-        """Send all, and return when all three consumers have applied it. Raises Failed."""
+        """Send all, and return when all three consumers have applied it. Raises Failed.
+
+        `paced` holds back while the consumers are far behind; a broker in memory always does.
+        """
         before = latency.scrape(self.env.metrics_urls)
         began = time.monotonic()
-        self._send(lanes, total, tally, stop or threading.Event())
+        self._send(lanes, total, tally, stop or threading.Event(), paced)
         accepted = time.monotonic()
         self._wait(total)
         applied = time.monotonic()
@@ -75,7 +80,12 @@ class Session:
         )
 
     def _send(
-        self, lanes: Sequence[Iterable[Batch]], total: int, tally: Tally, stop: threading.Event
+        self,
+        lanes: Sequence[Iterable[Batch]],
+        total: int,
+        tally: Tally,
+        stop: threading.Event,
+        paced: bool,
     ) -> None:
         pacer = Pacer(self.positions.lag)
         in_memory = self.positions.topic.in_memory
@@ -90,7 +100,7 @@ class Session:
                 self.env.api_url,
                 lanes,
                 tally,
-                before_each=pacer.wait if in_memory else _at_once,
+                before_each=pacer.wait if paced or in_memory else _at_once,
                 stop=stop,
             )
 
