@@ -22,7 +22,7 @@ class Gauges:
         # As last seen; empty where the broker did not answer.
         self.depths: dict[Consumer, int] = {}
 
-    def set(self, partitions: Mapping[int, Partition]) -> None:
+    def refresh(self, partitions: Mapping[int, Partition]) -> None:
         oldest: list[float] = []
         for number, partition in partitions.items():
             high = self._source.high(number)

@@ -192,7 +192,7 @@ class Bridge:
 
     def _housekeeping(self, now: float) -> None:
         if self._is_due("commit", now, self.settings.commit_interval):
-            self._gauges.set(self.partitions)
+            self._gauges.refresh(self.partitions)
             self._commit()
         if self.topic_id is not None and self._is_due("prune", now, self.settings.prune_interval):
             self.ledger.prune(self.topic_id)

@@ -11,12 +11,13 @@ from ninja import NinjaAPI
 from ninja.errors import ValidationError
 from ninja.renderers import BaseRenderer
 
-from apps.ingest.errors import RequestRefused
-from apps.ingest.keys import demand_read
 from apps.ingest.schemas import POST_EVENTS
-from apps.ingest.views import answer, post_events, refusal
+from apps.ingest.views import post_events
 from apps.leaderboards.api import router as leaderboards
 from apps.stats.api import router as statistics
+from apps.web.answers import answer, refusal
+from apps.web.errors import RequestRefused
+from apps.web.keys import demand_read
 
 logger = logging.getLogger(__name__)
 

@@ -28,5 +28,5 @@ urlpatterns = [
     path("admin", RedirectView.as_view(url="/admin/")),
     path("admin/", admin.site.urls),
 ]
-handler404 = "apps.ingest.views.not_found"
-handler500 = "apps.ingest.views.server_error"
+handler404 = "apps.web.answers.not_found"
+handler500 = "apps.web.answers.server_error"

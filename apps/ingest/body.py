@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from apps.contract.envelope import malformed
-from apps.ingest.errors import RequestRefused
+from apps.web.errors import RequestRefused
 
 MAX_BODY_BYTES: Final = 1024 * 1024  # as received
 MAX_INFLATED_BYTES: Final = 8 * 1024 * 1024  # after gzip

@@ -16,7 +16,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from apps.ingest.publisher import publisher
-from apps.ingest.views import answer
+from apps.web.answers import answer
 
 TIMEOUT: Final = 2.0  # seconds, for each part; they are asked at the same time
 

@@ -8,37 +8,18 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-import msgspec
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
 
 from apps.ingest.body import MAX_BODY_BYTES, inflate, media_type, split
-from apps.ingest.errors import RequestRefused
-from apps.ingest.keys import demand_ingest
 from apps.ingest.publisher import publisher
 from apps.ingest.rate_limit import TokenBucket
 from apps.ingest.services import Receipt, accept
+from apps.web.answers import answer, refusal
+from apps.web.errors import RequestRefused
+from apps.web.keys import demand_ingest
 
-_encode = msgspec.json.Encoder(decimal_format="number").encode
 RETRY_AFTER = 2  # seconds; Kafka's leader elections end within it
-
-
-def answer(status: int, body: Any, *, retry_after: int = 0) -> HttpResponse:
-    """A JSON response."""
-    response = HttpResponse(_encode(body), status=status, content_type="application/json")
-    if retry_after:
-        response["Retry-After"] = str(retry_after)
-    if status == 401:
-        response["WWW-Authenticate"] = "Bearer"
-    if status == 405:
-        response["Allow"] = "POST"
-    return response
-
-
-def refusal(error: RequestRefused) -> HttpResponse:
-    """The answer to a request that is refused as a whole."""
-    body = {"status": "error", "error": error.message, "code": error.code, "pointer": error.pointer}
-    return answer(error.status, body, retry_after=error.retry_after)
 
 
 def post_events(request: HttpRequest) -> HttpResponse:
@@ -112,13 +93,3 @@ def _batch(receipts: Sequence[Receipt]) -> HttpResponse:
         body |= {"status": "error", "error": message, "code": "kafka_unavailable"}
         return answer(503, body, retry_after=RETRY_AFTER)
     return answer(202 if not rejected else 207 if accepted else 400, body)
-
-
-def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """An address that does not exist."""
-    return refusal(RequestRefused(404, "not_found", f"there is nothing at {request.path}"))
-
-
-def server_error(request: HttpRequest) -> HttpResponse:
-    """A fault of ours; the log has it, the answer does not."""
-    return refusal(RequestRefused(500, "internal", "the request failed; the fault is in the log"))

@@ -11,15 +11,15 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Router, Schema
 from pydantic import ConfigDict, Field, field_validator
 
-from apps.ingest.errors import RequestRefused
-from apps.ingest.keys import demand_management
-from apps.ingest.views import answer
 from apps.leaderboards import selectors
 from apps.leaderboards.declaration import BoardConflict, LogBehind, declare
 from apps.leaderboards.periods import Period, end_of, start_of
 from apps.leaderboards.rank_index import BoardPeriod
 from apps.leaderboards.ranks import RankMode, ranks
 from apps.leaderboards.rules import DEFAULT_BOARD, EXACT, Definition, Operator, Order, Scoring
+from apps.web.answers import answer
+from apps.web.errors import RequestRefused
+from apps.web.keys import demand_management
 
 router = Router(tags=["leaderboards"])
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]

@@ -8,8 +8,8 @@ from typing import Any
 from django.http import HttpRequest
 from ninja import Router, Schema
 
-from apps.ingest.errors import RequestRefused
 from apps.stats import selectors
+from apps.web.errors import RequestRefused
 
 router = Router(tags=["statistics"])
 

@@ -30,7 +30,7 @@ from apps.contract.envelope import (
     encode,
 )
 from apps.ingest.body import JSON, NDJSON, split
-from apps.ingest.errors import RequestRefused
+from apps.web.errors import RequestRefused
 from tests.builders import NOW, chunk, event_id, event_text, parsed, refused
 
 ABSENT = event_id(1)

@@ -7,7 +7,7 @@ import hmac
 from django.conf import settings
 from django.http import HttpRequest
 
-from apps.ingest.errors import RequestRefused
+from apps.web.errors import RequestRefused
 
 
 def demand(request: HttpRequest, *allowed: str) -> None:

@@ -1,0 +1,40 @@
+"""JSON answers, and how every refusal looks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from django.http import HttpRequest, HttpResponse
+
+from apps.web.errors import RequestRefused
+
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+
+
+def answer(status: int, body: Any, *, retry_after: int = 0) -> HttpResponse:
+    """A JSON response."""
+    response = HttpResponse(_encode(body), status=status, content_type="application/json")
+    if retry_after:
+        response["Retry-After"] = str(retry_after)
+    if status == 401:
+        response["WWW-Authenticate"] = "Bearer"
+    if status == 405:
+        response["Allow"] = "POST"
+    return response
+
+
+def refusal(error: RequestRefused) -> HttpResponse:
+    """The answer to a request that is refused as a whole."""
+    body = {"status": "error", "error": error.message, "code": error.code, "pointer": error.pointer}
+    return answer(error.status, body, retry_after=error.retry_after)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """An address that does not exist."""
+    return refusal(RequestRefused(404, "not_found", f"there is nothing at {request.path}"))
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """A fault of ours; the log has it, the answer does not."""
+    return refusal(RequestRefused(500, "internal", "the request failed; the fault is in the log"))
