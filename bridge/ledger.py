@@ -45,7 +45,7 @@ class Ledger(Protocol):
         self, topic_id: uuid.UUID, watermarks: Mapping[tuple[Consumer, int], int]
     ) -> list[tuple[Consumer, int, int, int]]:
         """(consumer, partition, first_offset, next_offset) of chunks that begin at or beyond
-        the watermarks."""
+        the watermarks, and whose changes Redis has."""
 
     def advance(self, topic_id: uuid.UUID, advances: Iterable[Advance]) -> None:
         """Move positions by compare-and-set, all or none. Raises PositionMoved."""
@@ -70,7 +70,7 @@ SELECT c.consumer, c.partition, c.first_offset, c.next_offset
   FROM (VALUES %s) AS low(consumer, partition, next_offset)
   JOIN applied_chunks AS c
     ON c.consumer = low.consumer AND c.topic_id = '{topic_id}' AND c.partition = low.partition
-   AND c.first_offset >= low.next_offset
+   AND c.first_offset >= low.next_offset AND c.cached
 """
 _ADVANCE: Final = """
 UPDATE consumer_positions AS p SET next_offset = v.new, updated_at = now()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.db import connection
+from django.db import connection, transaction
 
 from apps.contract.chunk import Chunk
 from apps.contract.queues import Consumer
@@ -19,9 +19,15 @@ SELECT %(consumer)s, %(topic_id)s, %(partition)s, %(first_offset)s, %(next_offse
     ON CONFLICT DO NOTHING
 """
 _COUNT = """
-UPDATE applied_chunks SET applied = %(applied)s, duplicates = %(duplicates)s, dead = %(dead)s
+UPDATE applied_chunks SET applied = %(applied)s, duplicates = %(duplicates)s, dead = %(dead)s,
+       cached = %(cached)s
  WHERE consumer = %(consumer)s AND topic_id = %(topic_id)s AND partition = %(partition)s
    AND first_offset = %(first_offset)s AND next_offset = %(next_offset)s
+"""
+_CACHED = """
+UPDATE applied_chunks SET cached = true
+ WHERE consumer = %(consumer)s AND topic_id = %(topic_id)s AND partition = %(partition)s
+   AND first_offset = %(first_offset)s AND next_offset = %(next_offset)s AND NOT cached
 """
 
 
@@ -35,13 +41,21 @@ def claim(consumer: Consumer, chunk: Chunk) -> bool:
         return bool(cursor.rowcount)
 
 
-def count(consumer: Consumer, chunk: Chunk, *, applied: int, duplicates: int, dead: int) -> None:
-    """Note in the claimed chunk what became of its events."""
+def count(
+    consumer: Consumer, chunk: Chunk, *, applied: int, duplicates: int, dead: int, cached: bool
+) -> None:
+    """Note in the claimed chunk what became of its events; `cached`: Redis needs no write."""
+    counts = {"applied": applied, "duplicates": duplicates, "dead": dead, "cached": cached}
     with connection.cursor() as cursor:
-        cursor.execute(
-            _COUNT,
-            {**_key(consumer, chunk), "applied": applied, "duplicates": duplicates, "dead": dead},
-        )
+        cursor.execute(_COUNT, {**_key(consumer, chunk), **counts})
+
+
+def mark_cached(consumer: Consumer, chunk: Chunk) -> None:
+    """Note that Redis has what the chunk changed; the bridge sends it again until then."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        # Not worth waiting for the disk: lost, it only costs one more Redis write.
+        cursor.execute("SET LOCAL synchronous_commit = off")
+        cursor.execute(_CACHED, _key(consumer, chunk))
 
 
 def _key(consumer: Consumer, chunk: Chunk) -> dict[str, str | int]:

@@ -20,6 +20,9 @@ class AppliedChunk(models.Model):
     applied = models.IntegerField(default=0)
     duplicates = models.IntegerField(default=0)
     dead = models.IntegerField(default=0)
+    cached = models.BooleanField(
+        db_default=False, help_text="Redis has what the chunk changed: only then is it done"
+    )
     applied_at = models.DateTimeField(db_default=Now())
 
     class Meta:

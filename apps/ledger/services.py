@@ -66,7 +66,9 @@ def apply_chunk(consumer: ChunkConsumer, chunk: Chunk) -> Outcome:
             raise
         # The failed transaction is gone; only now is it worth the savepoints to find the event.
         outcome, changes = _transact(consumer, chunk, bisect=True)
-    consumer.refresh(changes)
+    if changes:
+        consumer.refresh(changes)
+        chunks.mark_cached(consumer.name, chunk)
     return outcome
 
 
@@ -91,6 +93,7 @@ def _transact(consumer: ChunkConsumer, chunk: Chunk, *, bisect: bool) -> tuple[O
             applied=outcome.applied,
             duplicates=outcome.duplicates,
             dead=refused,
+            cached=not result.changes,
         )
     return outcome, result.changes
 

@@ -179,3 +179,14 @@ def test_postgresql_keeps_what_an_operator_may_look_at(cache: redis.Redis) -> No
     assert made.ledger.prune(TOPIC_ID) == 0
     assert AppliedChunk.objects.count() == 1
     made.ledger.close()
+
+
+def test_postgresql_does_not_tell_of_a_chunk_that_redis_lacks(cache: redis.Redis) -> None:
+    made = in_postgresql()
+    made.ledger.positions(TOPIC_ID, {0: 0})
+    made.apply(Consumer.STATS, of(0, 3))
+    AppliedChunk.objects.filter(consumer=Consumer.STATS).update(cached=False)
+    assert made.ledger.applied(TOPIC_ID, {(Consumer.STATS, 0): 0}) == []
+    made.apply(Consumer.STATS, of(0, 3))
+    assert made.ledger.applied(TOPIC_ID, {(Consumer.STATS, 0): 0}) == [(Consumer.STATS, 0, 0, 3)]
+    made.ledger.close()

@@ -1,6 +1,8 @@
-"""What the tests of the admin share."""
+"""What the tests of the admin share, and those of the local stack."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 import pytest
 from django.contrib.auth.models import User
@@ -12,6 +14,8 @@ from apps.leaderboards.models import Board, Entry
 from apps.stats.models import PlayerStatistics
 from tests.admin_site import LISTS, new_entry, new_event, new_letter, new_statistics
 from tests.builders import GAME
+from tests.services import Stack, discard, new_stack
+from tests.stack_probes import up
 
 
 @pytest.fixture
@@ -43,3 +47,20 @@ def one_of_each() -> dict[str, object]:
         DeadLetter.objects.get().pk,
     )
     return dict(zip(LISTS, keys, strict=True))
+
+
+@pytest.fixture
+def fresh() -> Iterator[Stack]:
+    """A stack that nobody has started."""
+    stack = new_stack()
+    yield stack
+    discard(stack.dir)
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Stack]:
+    """A stack whose services run; each test leaves them running."""
+    stack = new_stack()
+    up(stack)
+    yield stack
+    discard(stack.dir)

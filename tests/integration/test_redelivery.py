@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import redis
 
 from apps.contract.queues import Consumer
+from apps.ledger.cache import CacheUnavailable
 from apps.ledger.models import AppliedChunk, ConsumerPosition
 from apps.ledger.services import Outcome, apply_chunk
+from apps.stats.services import StatsConsumer
 from tests.builders import CAST, NOW, OTHER_TOPIC_ID, chunk, points_of_the_cast, record
 from tests.totals import CONSUMERS, done, events_of, score_of, totals
 
@@ -49,6 +53,29 @@ def test_a_redelivered_chunk_repeats_the_redis_write(name: Consumer, cache: redi
     apply_chunk(CONSUMERS[name], carried)
     assert written
     assert snapshot_of(cache) == written
+
+
+class DiesBeforeRedis(StatsConsumer):
+    """Commits, and never comes to its Redis write."""
+
+    def refresh(self, changes: list[Any]) -> None:
+        raise CacheUnavailable("the worker died here")
+
+
+def test_a_committed_chunk_is_done_only_when_redis_has_it(cache: redis.Redis) -> None:
+    carried = chunk(points_of_the_cast(30))
+    with pytest.raises(CacheUnavailable):
+        apply_chunk(DiesBeforeRedis(), carried)
+    assert events_of("ada") == 10
+    assert not AppliedChunk.objects.get().cached
+    apply_chunk(CONSUMERS[Consumer.STATS], carried)
+    assert AppliedChunk.objects.get().cached
+    assert events_of("ada") == 10
+
+
+def test_a_chunk_that_changed_nothing_in_redis_is_done_at_its_commit(cache: redis.Redis) -> None:
+    apply_chunk(CONSUMERS[Consumer.LOGGING], chunk(points_of_the_cast(3)))
+    assert AppliedChunk.objects.get().cached
 
 
 @pytest.mark.parametrize("name", [Consumer.STATS, Consumer.LEADERBOARDS])

@@ -3,96 +3,27 @@
 import os
 import signal
 import socket
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import psycopg2
 import pytest
-import redis
-from confluent_kafka import Consumer, Producer
 
-from gamemetrics.stack.ports import HOST, is_free
+from gamemetrics.stack.ports import HOST
 from gamemetrics.stack.processes import is_alive, ours, read_pid, wait_until
 from gamemetrics.stack.programs import SERVICES
 from gamemetrics.stack.status import STOPPED
-from tests.services import Stack, discard, free_ports, new_stack
-
-PATIENCE_SECONDS = 60
-
-
-def up(stack: Stack, services: str = ",".join(SERVICES), **more: str) -> str:
-    started = Stack(environ={**stack.environ, **more}).command("up", "--only", services)
-    assert started.returncode == 0, started.stdout + started.stderr
-    return started.stdout
-
-
-@pytest.fixture
-def fresh() -> Iterator[Stack]:
-    """A stack that nobody has started."""
-    stack = new_stack()
-    yield stack
-    discard(stack.dir)
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Stack]:
-    """A stack whose services run; each test leaves them running."""
-    stack = new_stack()
-    up(stack)
-    yield stack
-    discard(stack.dir)
-
-
-def postgres_answers(stack: Stack) -> bool:
-    try:
-        psycopg2.connect(stack.env["DATABASE_URL"], connect_timeout=2).close()
-    except psycopg2.OperationalError:
-        return False
-    return True
-
-
-def redis_answers(stack: Stack) -> bool:
-    with redis.Redis.from_url(stack.env["REDIS_URL"], retry=None) as client:
-        try:
-            return bool(client.ping())
-        except redis.ConnectionError:
-            return False
-
-
-def keep_a_message(stack: Stack, text: bytes) -> None:
-    producer = Producer({"bootstrap.servers": stack.env["KAFKA_BOOTSTRAP_SERVERS"]})
-    producer.produce(stack.env["KAFKA_TOPIC"], text, partition=0)
-    assert producer.flush(PATIENCE_SECONDS) == 0
-
-
-def kept_messages(stack: Stack) -> list[bytes | None]:
-    consumer = Consumer(
-        {
-            "bootstrap.servers": stack.env["KAFKA_BOOTSTRAP_SERVERS"],
-            "group.id": "probe",
-            "auto.offset.reset": "earliest",
-            "enable.auto.commit": False,
-        }
-    )
-    with closing(consumer):
-        consumer.subscribe([stack.env["KAFKA_TOPIC"]])
-        return [message.value() for message in consumer.consume(1, PATIENCE_SECONDS)]
-
-
-def kill(stack: Stack, name: str) -> int:
-    pid = stack.pid(name)
-    os.kill(pid, signal.SIGKILL)
-    assert wait_until(lambda: not is_alive(pid), seconds=PATIENCE_SECONDS)
-    return pid
-
-
-def comes_back(stack: Stack, name: str, killed: int) -> bool:
-    def is_back() -> bool:
-        pid = read_pid(stack.layout.pid_file(name))
-        return pid is not None and pid != killed and is_alive(pid)
-
-    return wait_until(is_back, seconds=PATIENCE_SECONDS)
+from tests.services import Stack, free_ports
+from tests.stack_probes import (
+    PATIENCE_SECONDS,
+    comes_back,
+    keep_a_message,
+    kept_messages,
+    kill,
+    postgres_answers,
+    redis_answers,
+    up,
+)
 
 
 def test_a_pid_file_holds_the_pid_of_the_server_itself(running: Stack) -> None:
@@ -257,54 +188,3 @@ def test_a_deep_state_directory_has_its_socket_elsewhere(fresh: Stack) -> None:
     assert redis_answers(below)
     assert below.command("down", "--clean").returncode == 0
     assert not below.layout.short.exists()
-
-
-def test_the_fallback_broker_carries_messages_and_says_what_it_is(fresh: Stack) -> None:
-    told = up(fresh, "kafka", STACK_KAFKA="fallback")
-    assert "keeps messages in memory only" in told
-    keep_a_message(fresh, b"from cyd")
-    assert kept_messages(fresh) == [b"from cyd"]
-
-
-def test_a_given_kafka_is_used_and_none_is_run(running: Stack, fresh: Stack) -> None:
-    given = running.env["KAFKA_BOOTSTRAP_SERVERS"]
-    up(fresh, "kafka", KAFKA_BOOTSTRAP_SERVERS=given, KAFKA_TOPIC="somebody.else")
-    assert fresh.env["KAFKA_BOOTSTRAP_SERVERS"] == given
-    assert not fresh.layout.pid_file("kafka").exists()
-    assert is_free(int(fresh.environ["KAFKA_PORT"]))
-
-
-def test_an_environment_sourced_from_a_stopped_stack_does_not_replace_its_kafka(
-    fresh: Stack,
-) -> None:
-    own = f"{HOST}:{fresh.environ['KAFKA_PORT']}"
-    up(fresh, "kafka", KAFKA_BOOTSTRAP_SERVERS=own)
-    assert is_alive(fresh.pid("kafka"))
-
-
-def without_java(stack: Stack, **more: str) -> Stack:
-    return Stack(environ={**stack.environ, "PATH": str(stack.dir), "JAVA_HOME": "", **more})
-
-
-def test_without_java_the_fallback_broker_runs_and_says_why(fresh: Stack) -> None:
-    told = up(without_java(fresh, CI=""), "kafka")
-    assert "in memory only (Apache Kafka needs Java 17 or later: no java on PATH)" in told
-
-
-def test_without_java_ci_fails(fresh: Stack) -> None:
-    refused = without_java(fresh, CI="true").command("up", "--only", "kafka")
-    assert refused.returncode == 1
-    assert "needs Java 17 or later" in refused.stderr
-
-
-def test_applications_are_told_where_a_restarted_fallback_broker_answers(fresh: Stack) -> None:
-    """It keeps neither its port nor its messages, so the next `up` hands the new address on."""
-    broker = without_java(fresh, CI="")
-    up(broker, "kafka")
-    before = broker.env["KAFKA_BOOTSTRAP_SERVERS"]
-    killed = kill(broker, "kafka")
-    assert comes_back(broker, "kafka", killed)
-    file = broker.layout.kafka / "address"
-    assert wait_until(lambda: file.read_text() != before, seconds=PATIENCE_SECONDS)
-    up(broker, "kafka")
-    assert broker.env["KAFKA_BOOTSTRAP_SERVERS"] == file.read_text()
