@@ -64,10 +64,14 @@ def test_the_documented_curl_is_accepted_and_its_event_is_in_the_log(game: Game)
     assert rows == [("test", "test", "test", "2024-01-15 10:00:00+00", {})]
 
 
+# Above every score of the other tests that share the stack: the fourth query asks all games.
+TOP = 10**29
+
+
 def test_the_documented_queries_run_as_they_are_written(game: Game) -> None:
     before = [psql(game.stack, query) for query in QUERIES]
     events = [
-        game.event(player, event_id=event["event_id"], event_type=kind, data={"score": 10**12})
+        game.event(player, event_id=event["event_id"], event_type=kind, data={"score": TOP})
         for player, kind, event in zip(
             ("first-query-ada", "first-query-ada", "first-query-bo"),
             ("player_score", "query_probe", "player_score"),
@@ -81,7 +85,5 @@ def test_the_documented_queries_run_as_they_are_written(game: Game) -> None:
     assert int(after[0][0][0]) - int(before[0][0][0]) == 3
     assert int(after[1][0][0]) - int(before[1][0][0]) == 2
     assert ["query_probe", "1"] in after[2]
-    assert after[3][:2] == [["first-query-ada", str(10**12)], ["first-query-bo", str(10**12)]] or (
-        after[3][:2] == [["first-query-bo", str(10**12)], ["first-query-ada", str(10**12)]]
-    )
+    assert sorted(after[3][:2]) == [["first-query-ada", str(TOP)], ["first-query-bo", str(TOP)]]
     assert len(after[3]) <= 100
