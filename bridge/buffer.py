@@ -61,9 +61,7 @@ class Buffer:
     def due(self, policy: CutPolicy, chunks_in_flight: int, now: float) -> bool:
         """Whether the chunk is to be cut now."""
         return len(self) > 0 and (
-            len(self) >= policy.max_events
-            or self.bytes >= policy.max_bytes
-            or now - self.opened_at >= policy.linger(chunks_in_flight)
+            self.full(policy) or now - self.opened_at >= policy.linger(chunks_in_flight)
         )
 
     def full(self, policy: CutPolicy) -> bool:

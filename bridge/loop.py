@@ -128,10 +128,12 @@ class Bridge:
             partition.cut(self.settings.policy, in_flight, now)
 
     def _publish(self, now: float) -> None:
-        slow = self._gauges.slow_consumers(self.partitions)
+        slow: set[Consumer] | None = None
         for partition in self.partitions.values():
             for held, consumer, lease in partition.window.expired(now):
-                if lease.expires_at and consumer in slow:
+                if lease.expires_at and slow is None:
+                    slow = self._gauges.slow_consumers(self.partitions)
+                if lease.expires_at and slow and consumer in slow:
                     lease.postpone(now, lease.seconds)
                 elif not self._send(held, consumer, lease, now):
                     return
