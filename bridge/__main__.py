@@ -17,7 +17,13 @@ from bridge.loop import Bridge
 from bridge.settings import BridgeSettings
 from bridge.source import KafkaSource
 from gamemetrics.celery import app
-from gamemetrics.environment import DatabaseSettings, Environment, KafkaSettings, SettingInvalid
+from gamemetrics.environment import (
+    DatabaseSettings,
+    Environment,
+    KafkaSettings,
+    SettingInvalid,
+    log_level,
+)
 from gamemetrics.log_config import logging_config
 
 logger = logging.getLogger("bridge")
@@ -75,7 +81,7 @@ def build(env: Environment, progress: Progress) -> Bridge:
 
 def main() -> None:
     env = Environment.of_process()
-    logging.config.dictConfig(logging_config(env.text("LOG_LEVEL", "INFO")))
+    logging.config.dictConfig(logging_config(log_level(env)))
     stop, progress = Stop(), Progress(within_seconds=30.0)
     port = env.integer("METRICS_PORT", 0, at_least=0, at_most=65535)
     bridge = build(env, progress)

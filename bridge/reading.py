@@ -12,13 +12,10 @@ from apps.contract.envelope import (
     ENVELOPE_BYTES,
     MAX_AHEAD,
     MAX_EVENT_BYTES,
-    Event,
     EventInvalid,
     coordinates_id,
     decode_event,
 )
-
-_FIELDS = Event.__struct_fields__
 
 
 def read(message: Message, topic_id: uuid.UUID, now: datetime) -> Record | Refused:
@@ -46,7 +43,7 @@ def read(message: Message, topic_id: uuid.UUID, now: datetime) -> Record | Refus
             key=message.key(),
             headers=_headers(message),
         )
-    return Record(offset=offset, **{name: getattr(event, name) for name in _FIELDS})
+    return Record.of(event, offset)
 
 
 def _headers(message: Message) -> list[tuple[str, bytes | None]]:

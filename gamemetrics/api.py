@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
-import msgspec
 from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import ValidationError
@@ -15,21 +13,18 @@ from apps.ingest.schemas import POST_EVENTS
 from apps.ingest.views import post_events
 from apps.leaderboards.api import router as leaderboards
 from apps.stats.api import router as statistics
-from apps.web.answers import answer, refusal
+from apps.web.answers import answer, exact_json, refusal
 from apps.web.errors import RequestRefused
 from apps.web.keys import demand_read
 
-logger = logging.getLogger(__name__)
-
 
 class ExactJson(BaseRenderer):
-    """Decimals leave as JSON numbers with every digit; a float would round them."""
+    """What the operations return leaves as what the views answer does."""
 
     media_type = "application/json"
-    _encode = msgspec.json.Encoder(decimal_format="number").encode
 
     def render(self, request: HttpRequest, data: Any, *, response_status: int) -> bytes:
-        return self._encode(data)
+        return exact_json(data)
 
 
 def _reader(request: HttpRequest) -> bool:

@@ -11,7 +11,7 @@ from celery.signals import heartbeat_sent, setup_logging, worker_init
 from kombu import Queue
 
 from apps.contract.queues import Consumer
-from gamemetrics.environment import Environment, celery_broker_url
+from gamemetrics.environment import Environment, celery_broker_url, log_level
 from gamemetrics.log_config import logging_config
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gamemetrics.settings")
@@ -57,7 +57,7 @@ app.conf.update(
 
 @setup_logging.connect
 def _configure_logging(**_: Any) -> None:
-    logging.config.dictConfig(logging_config(_env.text("LOG_LEVEL", "INFO")))
+    logging.config.dictConfig(logging_config(log_level(_env)))
 
 
 @worker_init.connect

@@ -164,6 +164,10 @@ class KafkaSettings:
         )
 
 
+def log_level(env: Environment) -> str:
+    return env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"))
+
+
 def redis_cache_url(env: Environment) -> str:
     """The cache's Redis; never the broker's database."""
     url = env.optional("REDIS_URL")

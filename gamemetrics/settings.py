@@ -10,6 +10,7 @@ from gamemetrics.environment import (
     KafkaSettings,
     SettingInvalid,
     celery_broker_url,
+    log_level,
     redis_cache_url,
 )
 from gamemetrics.log_config import logging_config
@@ -148,6 +149,4 @@ SECURE_SSL_REDIRECT = PRODUCTION
 SECURE_REDIRECT_EXEMPT = [r"^health/", r"^metrics$"]  # probes come past the proxy
 
 LOGGING_CONFIG = "logging.config.dictConfig"
-LOGGING = logging_config(
-    _env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"))
-)
+LOGGING = logging_config(log_level(_env))

@@ -77,8 +77,7 @@ def record(
 def parsed(offset: int, text: bytes) -> Record:
     """The record that becomes of an event that the API accepted."""
     event = decode_event(text, now=NOW, absent_id=event_id(offset), ingested_at=NOW)
-    names = event.__struct_fields__
-    return Record(offset=offset, **{name: getattr(event, name) for name in names})
+    return Record.of(event, offset)
 
 
 def refused(offset: int, raw: bytes, *, code: str = "invalid_json") -> Refused:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -17,6 +16,18 @@ class Record(Event, kw_only=True, frozen=True):
     """An event with the offset that it has in its partition."""
 
     offset: int
+
+    @classmethod
+    def of(cls, event: Event, offset: int) -> Record:
+        return cls(offset=offset, **_fields(event))
+
+    def event(self) -> Event:
+        """The event alone, as it stands in Kafka."""
+        return Event(**_fields(self))
+
+
+def _fields(event: Event) -> dict[str, Any]:
+    return {name: getattr(event, name) for name in Event.__struct_fields__}
 
 
 class Refused(msgspec.Struct, kw_only=True, frozen=True):
@@ -78,15 +89,6 @@ def from_message(arguments: Mapping[str, Any]) -> Chunk:
         return msgspec.convert(dict(arguments), Chunk)
     except msgspec.ValidationError as error:
         raise ChunkInvalid(str(error)) from error
-
-
-def readable(raw: bytes) -> str:
-    """Text of any bytes that PostgreSQL can store: UTF-8 where it is, NUL replaced."""
-    return raw.decode("utf-8", "replace").replace("\x00", "\ufffd")
-
-
-def base64_text(raw: bytes | None) -> str | None:
-    return None if raw is None else base64.b64encode(raw).decode()
 
 
 def epoch(moment: datetime) -> float:

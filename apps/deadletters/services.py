@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
-from apps.contract.chunk import Chunk, Record, Refused, base64_text, readable
-from apps.contract.envelope import Event, encode
+from apps.contract.chunk import Chunk, Record, Refused
+from apps.contract.envelope import encode
 from apps.contract.queues import BRIDGE, Consumer
 from apps.deadletters.models import DeadLetter
 
@@ -40,12 +41,11 @@ def of_event(
     consumer: Consumer, chunk: Chunk, record: Record, error: BaseException, *, cause: str
 ) -> Letter:
     """The dead letter of a valid event that `consumer` could not apply."""
-    fields = {name: getattr(record, name) for name in Event.__struct_fields__}
-    raw = encode(Event(**fields))
+    raw = encode(record.event())
     return Letter(
         consumer_service=consumer.value,
         cause=cause,
-        error_message=readable(str(error).encode("utf-8", "replace")),
+        error_message=_readable(str(error).encode("utf-8", "replace")),
         exception=type(error).__name__,
         topic=chunk.topic,
         topic_id=str(chunk.topic_id),
@@ -66,7 +66,7 @@ def of_message(chunk: Chunk, refused: Refused) -> Letter:
     return Letter(
         consumer_service=BRIDGE,
         cause=refused.code,
-        error_message=readable(refused.message.encode("utf-8", "replace")),
+        error_message=_readable(refused.message.encode("utf-8", "replace")),
         exception="EventInvalid",
         topic=chunk.topic,
         topic_id=str(chunk.topic_id),
@@ -75,7 +75,7 @@ def of_message(chunk: Chunk, refused: Refused) -> Letter:
         original_event=original(refused.raw),
         raw=refused.raw,
         key=refused.key,
-        headers=tuple((name, base64_text(value)) for name, value in refused.headers),
+        headers=tuple((name, _base64_text(value)) for name, value in refused.headers),
     )
 
 
@@ -84,9 +84,18 @@ def original(raw: bytes) -> Any:
     try:
         value = msgspec.json.decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return readable(raw)
+        return _readable(raw)
     # A NUL is legal JSON that jsonb refuses (22P05).
-    return readable(raw) if b"\\u0000" in raw else value
+    return _readable(raw) if b"\\u0000" in raw else value
+
+
+def _readable(raw: bytes) -> str:
+    """Text of any bytes that PostgreSQL can store: UTF-8 where it is, NUL replaced."""
+    return raw.decode("utf-8", "replace").replace("\x00", "\ufffd")
+
+
+def _base64_text(raw: bytes | None) -> str | None:
+    return None if raw is None else base64.b64encode(raw).decode()
 
 
 def store(letters: Sequence[Letter]) -> int:

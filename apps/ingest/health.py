@@ -12,10 +12,9 @@ from confluent_kafka import KafkaException
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from apps.ingest.publisher import publisher
+from apps.ledger.cache import connect
 from apps.web.answers import answer
 
 TIMEOUT: Final = 2.0  # seconds, for each part; they are asked at the same time
@@ -70,9 +69,4 @@ def _redis(url: str) -> None:
 
 @lru_cache(maxsize=2)
 def _client(url: str) -> redis.Redis:
-    return redis.Redis.from_url(
-        url,
-        socket_timeout=TIMEOUT,
-        socket_connect_timeout=TIMEOUT,
-        retry=Retry(NoBackoff(), 0),
-    )
+    return connect(url, timeout=TIMEOUT)

@@ -35,7 +35,7 @@ class LeaderboardsConsumer:
             applied=len(decoded) - len(scoring) + merged.applied,
             # Who applied a repeated event before, in another cut or from the log, may not have
             # come to its Redis write.
-            changes=self.changes_of(records) if repeated else merged.changes,
+            changes=_places(decoded, definitions) if repeated else merged.changes,
             refused=merged.refused,
         )
 
@@ -44,19 +44,7 @@ class LeaderboardsConsumer:
 
     def changes_of(self, records: str) -> list[Any]:
         decoded = decode_records(records)
-        definitions = selectors.definitions({record.game_id for record in decoded})
-        touched = {
-            (
-                record.game_id,
-                start_of(period, record.timestamp, definition.timezone),
-                record.player_id,
-            )
-            for record in decoded
-            for definition in definitions[record.game_id]
-            if record.event_type in definition.scoring
-            for period in definition.periods
-        }
-        return selectors.places(touched)
+        return _places(decoded, selectors.definitions({record.game_id for record in decoded}))
 
 
 def merge_events(records: Iterable[Record], definitions: Definitions) -> Applied:
@@ -100,6 +88,22 @@ def merge(deltas: Deltas) -> list[Place]:
         for operator in Operator
         for row in Entry.objects.merge(operator, deltas.rows(operator))
     ]
+
+
+def _places(records: Iterable[Record], definitions: Definitions) -> list[Place]:
+    """The places that the records touch, as they stand now."""
+    touched = {
+        (
+            record.game_id,
+            start_of(period, record.timestamp, definition.timezone),
+            record.player_id,
+        )
+        for record in records
+        for definition in definitions[record.game_id]
+        if record.event_type in definition.scoring
+        for period in definition.periods
+    }
+    return selectors.places(touched)
 
 
 def _counts(definitions: Definitions, record: Record) -> bool:

@@ -23,18 +23,25 @@ class CacheUnavailable(ConnectionError):
     """Redis did not answer, or takes no writes."""
 
 
-@lru_cache(maxsize=1)
-def client() -> redis.Redis:
-    """The cache's client. It never tries again by itself: after a lost answer redis-py cannot
-    know whether a command ran, and its defaults (10 tries of 5 s) block a worker for a minute.
+def connect(url: str, *, timeout: float) -> redis.Redis:
+    """A client that never tries again by itself; `timeout` is of one answer, in seconds.
+
+    After a lost answer redis-py cannot know whether a command ran, and its defaults (10 tries
+    of 5 s) block a worker for a minute.
     """
     return redis.Redis.from_url(
-        settings.REDIS_URL,
-        socket_timeout=5.0,
+        url,
+        socket_timeout=timeout,
         socket_connect_timeout=2.0,
         health_check_interval=10,
         retry=Retry(NoBackoff(), 0),
     )
+
+
+@lru_cache(maxsize=1)
+def client() -> redis.Redis:
+    """The cache's client."""
+    return connect(settings.REDIS_URL, timeout=5.0)
 
 
 @contextmanager

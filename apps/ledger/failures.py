@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from enum import StrEnum
 
 # SQLSTATE classes, PostgreSQL manual appendix A.
@@ -27,10 +28,17 @@ class EventRefused(Exception):
         self.code = code
 
 
-def classify(error: BaseException) -> Failure:
-    """The failure that an exception means; its causes are read too (Django wraps psycopg2's)."""
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """The exception and what it was raised from: Django wraps psycopg2's."""
     seen: BaseException | None = error
     while seen is not None:
+        yield seen
+        seen = seen.__cause__
+
+
+def classify(error: BaseException) -> Failure:
+    """The failure that an exception means."""
+    for seen in causes(error):
         if isinstance(seen, EventRefused | UnicodeError):
             return Failure.POISON
         if isinstance(seen, ConnectionError | TimeoutError):
@@ -42,7 +50,6 @@ def classify(error: BaseException) -> Failure:
             return Failure.OUTAGE  # psycopg2 without a SQLSTATE: the connection is gone
         if isinstance(seen, ValueError) and "NUL" in str(seen):
             return Failure.POISON  # psycopg2 refuses 0x00 before the server sees it
-        seen = seen.__cause__
     return Failure.DEPLOY_FAULT
 
 

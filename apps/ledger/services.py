@@ -12,7 +12,7 @@ from apps.contract.queues import Consumer
 from apps.deadletters import services as dead_letters
 from apps.deadletters.services import Letter
 from apps.ledger import chunks
-from apps.ledger.failures import EventRefused, Failure, classify
+from apps.ledger.failures import EventRefused, Failure, causes, classify
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -133,12 +133,10 @@ def _letters(consumer: Consumer, chunk: Chunk, result: Applied) -> list[Letter]:
 
 def _cause(error: BaseException) -> str:
     """The rule's code, the SQLSTATE, or the exception's type."""
-    seen: BaseException | None = error
-    while seen is not None:
+    for seen in causes(error):
         if isinstance(seen, EventRefused):
             return seen.code
         state = getattr(seen, "pgcode", None)
         if state:
             return str(state)
-        seen = seen.__cause__
     return type(error).__name__

@@ -25,7 +25,7 @@ class StatsConsumer:
                 player_id=row[0],
                 game_id=row[1],
                 total_events=row[2],
-                events=row[3] if isinstance(row[3], dict) else json.loads(row[3]),
+                events=json.loads(row[3]),  # Django has psycopg2 hand jsonb over as text
                 first_event_at=row[4],
                 last_event_at=row[5],
                 version=row[6],

@@ -9,12 +9,13 @@ from django.http import HttpRequest, HttpResponse
 
 from apps.web.errors import RequestRefused
 
-_encode = msgspec.json.Encoder(decimal_format="number").encode
+# Decimals leave as JSON numbers with every digit; a float would round them.
+exact_json = msgspec.json.Encoder(decimal_format="number").encode
 
 
 def answer(status: int, body: Any, *, retry_after: int = 0) -> HttpResponse:
     """A JSON response."""
-    response = HttpResponse(_encode(body), status=status, content_type="application/json")
+    response = HttpResponse(exact_json(body), status=status, content_type="application/json")
     if retry_after:
         response["Retry-After"] = str(retry_after)
     if status == 401:
