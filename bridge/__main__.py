@@ -8,6 +8,7 @@ import signal
 import sys
 from types import FrameType
 
+from apps.failpoints import points
 from apps.monitoring.progress import Progress
 from apps.monitoring.server import serve
 from bridge.buffer import CutPolicy
@@ -22,6 +23,7 @@ from gamemetrics.environment import (
     Environment,
     KafkaSettings,
     SettingInvalid,
+    failpoints_file,
     log_level,
 )
 from gamemetrics.log_config import logging_config
@@ -82,6 +84,7 @@ def build(env: Environment, progress: Progress) -> Bridge:
 def main() -> None:
     env = Environment.of_process()
     logging.config.dictConfig(logging_config(log_level(env)))
+    points.arm(failpoints_file(env))
     stop, progress = Stop(), Progress(within_seconds=30.0)
     port = env.integer("METRICS_PORT", 0, at_least=0, at_most=65535)
     bridge = build(env, progress)

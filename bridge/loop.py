@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from apps.contract.chunk import Refused
 from apps.contract.queues import Consumer
+from apps.failpoints.points import Failpoint, reach
 from apps.monitoring import metrics
 from bridge.assignment import start
 from bridge.courier import Courier, CourierUnavailable
@@ -109,6 +110,7 @@ class Bridge:
         messages = self.source.poll(seconds, min(room, PASS_MESSAGES))
         if not messages or self.topic_id is None:
             return
+        reach(Failpoint.BRIDGE_POLLED)
         now, clock = datetime.now(UTC), time.monotonic()
         for message in messages:
             partition = self.partitions.get(message.partition() or 0)
@@ -152,6 +154,7 @@ class Bridge:
                 for _, _, other in partition.window.expired(now):
                     other.postpone(now, RETRY_SECONDS)
             return False
+        reach(Failpoint.BRIDGE_SENT, consumer.value)
         metrics.chunks_published.labels(consumer=consumer.value, reason=reason).inc()
         lease.renew(now)
         return True
@@ -180,6 +183,8 @@ class Bridge:
             for consumer, old, new in partition.advances()
         ]
         self.ledger.advance(self.topic_id, advances)
+        if advances:
+            reach(Failpoint.BRIDGE_STORED)
         for partition in self.partitions.values():
             partition.note_stored()
 

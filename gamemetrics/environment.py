@@ -164,6 +164,18 @@ class KafkaSettings:
         )
 
 
+def is_production(env: Environment) -> bool:
+    return env.choice("GAMEMETRICS_ENV", "local", ("local", "production")) == "production"
+
+
+def failpoints_file(env: Environment) -> str | None:
+    """Where the fault tests keep the rules of `apps.failpoints`; refused in production."""
+    path = env.optional("FAILPOINTS")
+    if path and is_production(env):
+        raise SettingInvalid("FAILPOINTS", "must not be set in production: it kills processes")
+    return path
+
+
 def log_level(env: Environment) -> str:
     return env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"))
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from apps.failpoints import points
 from gamemetrics.environment import (
     DatabaseSettings,
     Environment,
     KafkaSettings,
     SettingInvalid,
     celery_broker_url,
+    failpoints_file,
+    is_production,
     log_level,
     redis_cache_url,
 )
@@ -17,7 +20,8 @@ from gamemetrics.log_config import logging_config
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 _env = Environment.of_process()
-PRODUCTION = _env.choice("GAMEMETRICS_ENV", "local", ("local", "production")) == "production"
+PRODUCTION = is_production(_env)
+points.arm(failpoints_file(_env))
 
 
 def _secret(name: str, why: str) -> str:

@@ -11,6 +11,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from django.conf import settings
 
 from apps.contract.envelope import Event, encode
+from apps.failpoints.points import Failpoint, reach
 
 # librdkafka gives a record up after this; its report then comes within the wait.
 MESSAGE_TIMEOUT_MS: Final = 8_000
@@ -100,7 +101,9 @@ class KafkaPublisher:
             except KafkaException as error:
                 confirmation.settle(index, str(error))
         confirmation.release()
+        reach(Failpoint.API_PRODUCED)
         confirmation.done.wait(CONFIRM_SECONDS)
+        reach(Failpoint.API_CONFIRMED)
         return list(confirmation.problems)
 
     def ping(self, seconds: float) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from celery.worker import state
 
 from apps.contract.chunk import from_message
+from apps.failpoints.points import Failpoint, reach
 from apps.ledger.persistence import persist
 from apps.ledger.services import ChunkConsumer
 from apps.monitoring.progress import Progress
@@ -19,7 +20,10 @@ progress: Final = Progress(within_seconds=60.0)
 
 def receive(consumer: ChunkConsumer, message: Mapping[str, Any]) -> None:
     """Persist the chunk of a message. Raises ChunkInvalid, GivenUp; the bridge sends again."""
-    persist(consumer, from_message(message), stopping=_stopping, beat=progress.beat)
+    chunk = from_message(message)
+    reach(Failpoint.WORKER_RECEIVED, consumer.name.value)
+    persist(consumer, chunk, stopping=_stopping, beat=progress.beat)
+    reach(Failpoint.WORKER_DONE, consumer.name.value)
     progress.beat()
 
 

@@ -11,6 +11,7 @@ from apps.contract.chunk import Chunk, Record, decode_records, encode_records
 from apps.contract.queues import Consumer
 from apps.deadletters import services as dead_letters
 from apps.deadletters.services import Letter
+from apps.failpoints.points import Failpoint, reach
 from apps.ledger import chunks
 from apps.ledger.failures import EventRefused, Failure, causes, classify
 
@@ -66,8 +67,10 @@ def apply_chunk(consumer: ChunkConsumer, chunk: Chunk) -> Outcome:
             raise
         # The failed transaction is gone; only now is it worth the savepoints to find the event.
         outcome, changes = _transact(consumer, chunk, bisect=True)
+    reach(Failpoint.WORKER_COMMITTED, consumer.name.value)
     if changes:
         consumer.refresh(changes)
+        reach(Failpoint.WORKER_CACHED, consumer.name.value)
         chunks.mark_cached(consumer.name, chunk)
     return outcome
 
@@ -76,10 +79,12 @@ def _transact(consumer: ChunkConsumer, chunk: Chunk, *, bisect: bool) -> tuple[O
     with transaction.atomic():
         if not chunks.claim(consumer.name, chunk):
             return Outcome(redelivered=True), consumer.changes_of(chunk.records)
+        reach(Failpoint.WORKER_CLAIMED, consumer.name.value)
         if bisect:
             result = _bisected(consumer, decode_records(chunk.records))
         else:
-            result = consumer.apply(chunk.records)
+            result = _apply(consumer, chunk.records)
+        reach(Failpoint.WORKER_APPLIED, consumer.name.value)
         refused = len(result.refused)
         dead = dead_letters.store(_letters(consumer.name, chunk, result))
         outcome = Outcome(
@@ -95,7 +100,13 @@ def _transact(consumer: ChunkConsumer, chunk: Chunk, *, bisect: bool) -> tuple[O
             dead=refused,
             cached=not result.changes,
         )
+        reach(Failpoint.WORKER_LETTERED, consumer.name.value)
     return outcome, result.changes
+
+
+def _apply(consumer: ChunkConsumer, records: str) -> Applied:
+    reach(Failpoint.WORKER_APPLYING, records)
+    return consumer.apply(records)
 
 
 def _bisected(consumer: ChunkConsumer, records: list[Record]) -> Applied:
@@ -104,7 +115,7 @@ def _bisected(consumer: ChunkConsumer, records: list[Record]) -> Applied:
         return Applied(applied=0, changes=[])
     try:
         with transaction.atomic():
-            return consumer.apply(encode_records(records))
+            return _apply(consumer, encode_records(records))
     except Exception as error:
         if classify(error) is not Failure.POISON:
             raise
