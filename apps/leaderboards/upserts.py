@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from apps.leaderboards.rules import Operator
+from apps.ledger import versions
 
 CLAIM: Final = """
 INSERT INTO leaderboards_applied_events (event_id)
@@ -18,11 +19,11 @@ SELECT unnest(%s::uuid[]) ON CONFLICT (event_id) DO NOTHING RETURNING event_id::
 """
 RELEASE: Final = "DELETE FROM leaderboards_applied_events WHERE event_id = ANY(%s::uuid[])"
 
-_INSERT: Final = """
+_INSERT: Final = f"""
 INSERT INTO leaderboards AS l (game_id, board, period, period_start, player_id, score, rank_key,
                                achieved_at, moved, version)
 SELECT r.game_id, r.board, r.period, r.period_start, r.player_id, r.score, r.rank_key,
-       r.achieved_at, r.moved, 1
+       r.achieved_at, r.moved, {versions.FIRST}
   FROM json_to_recordset(%s::json) AS r(
        game_id text, board text, period text, period_start timestamptz, player_id text,
        score numeric, rank_key numeric, achieved_at timestamptz, moved boolean)
@@ -34,19 +35,19 @@ RETURNING l.game_id, l.board, l.period, l.period_start, l.player_id, l.rank_key,
           l.version
 """
 # The same attempt gives score, time and `moved`: never the best of each.
-_BEST: Final = """
+_BEST: Final = f"""
        score = EXCLUDED.score, rank_key = EXCLUDED.rank_key, achieved_at = EXCLUDED.achieved_at,
-       moved = EXCLUDED.moved, version = l.version + 1, updated_at = now()
+       moved = EXCLUDED.moved, version = {versions.next_of("l")}, updated_at = now()
  WHERE (EXCLUDED.rank_key, EXCLUDED.achieved_at) < (l.rank_key, l.achieved_at)
 """
-_SUM: Final = """
+_SUM: Final = f"""
        score = l.score + EXCLUDED.score, rank_key = l.rank_key + EXCLUDED.rank_key,
        achieved_at = CASE
          WHEN l.moved AND EXCLUDED.moved THEN greatest(l.achieved_at, EXCLUDED.achieved_at)
          WHEN l.moved THEN l.achieved_at
          WHEN EXCLUDED.moved THEN EXCLUDED.achieved_at
          ELSE least(l.achieved_at, EXCLUDED.achieved_at) END,
-       moved = l.moved OR EXCLUDED.moved, version = l.version + 1, updated_at = now()
+       moved = l.moved OR EXCLUDED.moved, version = {versions.next_of("l")}, updated_at = now()
  WHERE EXCLUDED.moved OR (NOT l.moved AND EXCLUDED.achieved_at < l.achieved_at)
 """
 MERGE: Final = {

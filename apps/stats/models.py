@@ -7,11 +7,12 @@ from typing import Any
 from django.db import connection, models
 from django.db.models.functions import Now
 
+from apps.ledger import versions
 from apps.ledger.models import AppliedEvent
 
 # One statement a chunk: claim, fold to one delta a player, upsert in key order. Equal ids inside
 # the chunk are reduced first: the claim returns an id once, the join would count it twice.
-_FOLD = """
+_FOLD = f"""
 WITH records AS MATERIALIZED (
   SELECT DISTINCT ON (r.event_id) r.*
     FROM json_to_recordset(%s::json) AS r(
@@ -32,7 +33,7 @@ WITH records AS MATERIALIZED (
 )
 INSERT INTO player_statistics AS s (player_id, game_id, total_events, event_breakdown,
                                     first_event_at, last_event_at, version)
-SELECT player_id, game_id, n, breakdown, first_at, last_at, 1 FROM folded
+SELECT player_id, game_id, n, breakdown, first_at, last_at, {versions.FIRST} FROM folded
  ORDER BY player_id, game_id
     ON CONFLICT (player_id, game_id) DO UPDATE SET
        total_events = s.total_events + EXCLUDED.total_events,
@@ -42,7 +43,7 @@ SELECT player_id, game_id, n, breakdown, first_at, last_at, 1 FROM folded
            FROM jsonb_each_text(EXCLUDED.event_breakdown) AS d),
        first_event_at = least(s.first_event_at, EXCLUDED.first_event_at),
        last_event_at = greatest(s.last_event_at, EXCLUDED.last_event_at),
-       version = s.version + 1,
+       version = {versions.next_of("s")},
        updated_at = now()
 RETURNING s.player_id, s.game_id, s.total_events, s.event_breakdown, s.first_event_at,
           s.last_event_at, s.version, (SELECT count(*) FROM claimed),
