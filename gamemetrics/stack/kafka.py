@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from gamemetrics.stack import kafka_jars
@@ -71,8 +71,16 @@ def _prepare_fallback(layout: Layout) -> None:
 
 def _prepare_apache(java: Path, jars: Path, layout: Layout, ports: Ports) -> None:
     address_file(layout).write_text(f"{HOST}:{ports.kafka_port}")
-    properties = layout.kafka / "server.properties"
-    properties.write_text(server_properties(layout, ports))
+    settings = server_settings(layout.kafka, ports)
+    node(java, jars, layout.kafka, settings).save(layout, "kafka")
+
+
+def node(
+    java: Path, jars: Path, home: Path, settings: Mapping[str, object], *format_options: str
+) -> Launch:
+    """How to start a node with these server.properties; its storage is made if there is none."""
+    properties = home / "server.properties"
+    properties.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
     machine = [
         str(java),
         *HEAP,
@@ -84,19 +92,18 @@ def _prepare_apache(java: Path, jars: Path, layout: Layout, ports: Ports) -> Non
         f"{jars}/*",
     ]
     environ = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(Path.home())}
-    if not (layout.kafka / "data" / "meta.properties").exists():
-        _format(machine, properties, environ)
-    Launch(
-        argv=[*machine, "kafka.Kafka", str(properties)],
-        environ=environ,
-        directory=str(layout.kafka),
-    ).save(layout, "kafka")
+    if not (home / "data" / "meta.properties").exists():
+        _format(machine, properties, environ, format_options)
+    return Launch(
+        argv=[*machine, "kafka.Kafka", str(properties)], environ=environ, directory=str(home)
+    )
 
 
-def server_properties(layout: Layout, ports: Ports) -> str:
+def server_settings(home: Path, ports: Ports) -> dict[str, object]:
+    """The server.properties of the stack's one node, which listens without TLS or users."""
     client = f"PLAINTEXT://{HOST}:{ports.kafka_port}"
     controller = f"{HOST}:{ports.kafka_controller_port}"
-    settings = {
+    return {
         "process.roles": "broker,controller",
         "node.id": NODE_ID,
         "listeners": f"{client},CONTROLLER://{controller}",
@@ -106,7 +113,7 @@ def server_properties(layout: Layout, ports: Ports) -> str:
         # Not the dynamic quorum of `format --standalone`: that keeps the controller's port in the
         # data, and a stack may be started again on another one.
         "controller.quorum.voters": f"{NODE_ID}@{controller}",
-        "log.dirs": layout.kafka / "data",
+        "log.dirs": home / "data",
         "num.partitions": 3,
         "auto.create.topics.enable": "false",
         "default.replication.factor": 1,
@@ -125,14 +132,15 @@ def server_properties(layout: Layout, ports: Ports) -> str:
         "num.network.threads": 2,
         "num.io.threads": 2,
     }
-    return "".join(f"{key}={value}\n" for key, value in settings.items())
 
 
-def _format(machine: list[str], properties: Path, environ: Mapping[str, str]) -> None:
+def _format(
+    machine: list[str], properties: Path, environ: Mapping[str, str], options: Sequence[str]
+) -> None:
     cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
     # One argument: an id may begin with a dash.
     named = f"--cluster-id={cluster}"
-    tool = ["kafka.tools.StorageTool", "format", named, "-c", str(properties)]
+    tool = ["kafka.tools.StorageTool", "format", named, "-c", str(properties), *options]
     formatted = subprocess.run(
         [*machine, *tool],
         env=environ,
