@@ -23,6 +23,7 @@ from gamemetrics.environment import (
     Environment,
     KafkaSettings,
     SettingInvalid,
+    chunk_signing_key,
     failpoints_file,
     log_level,
 )
@@ -74,7 +75,7 @@ def build(env: Environment, progress: Progress) -> Bridge:
             topic=kafka.topic,
             source=source,
             ledger=PostgresLedger(DatabaseSettings.read(env).dsn()),
-            courier=CeleryCourier(app),
+            courier=CeleryCourier(app, signing_key=chunk_signing_key(env)),
             beat=progress.beat,
         )
     )

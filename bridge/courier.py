@@ -10,6 +10,7 @@ from redis import RedisError
 
 from apps.contract.chunk import Chunk, to_message
 from apps.contract.queues import Consumer
+from apps.contract.seal import sealed
 from bridge.buffer import without_refused
 
 # A copy that nobody took for so long has long been published again.
@@ -33,8 +34,9 @@ class Courier(Protocol):
 class CeleryCourier:
     """The shared Celery app as courier; it needs no Django."""
 
-    def __init__(self, app: Celery) -> None:
+    def __init__(self, app: Celery, *, signing_key: str) -> None:
         self._app = app
+        self._signing_key = signing_key
 
     def send(self, consumer: Consumer, chunk: Chunk) -> None:
         carried = chunk if consumer is Consumer.LOGGING else without_refused(chunk)
@@ -42,7 +44,7 @@ class CeleryCourier:
         try:
             self._app.send_task(
                 consumer.task,
-                kwargs=to_message(carried),
+                kwargs=sealed(to_message(carried), consumer, self._signing_key),
                 queue=consumer.queue,
                 expires=EXPIRES,
                 # Flower and logs show where the chunk lies, never the players' data.

@@ -7,10 +7,17 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import heartbeat_sent, setup_logging, worker_init
+from celery.signals import (
+    heartbeat_sent,
+    setup_logging,
+    task_rejected,
+    task_unknown,
+    worker_init,
+)
 from kombu import Queue
 
 from apps.contract.queues import Consumer
+from apps.monitoring import metrics
 from gamemetrics.environment import Environment, celery_broker_url, log_level
 from gamemetrics.log_config import logging_config
 
@@ -67,6 +74,15 @@ def _serve_monitoring(**_: Any) -> None:
     from apps.monitoring.server import serve
 
     heartbeat_sent.connect(lambda **_: progress.beat(), weak=False)
+    for refused in (task_unknown, task_rejected):
+        refused.connect(_count_refused, weak=False)
     port = _env.integer("METRICS_PORT", 0, at_least=0, at_most=65535)
     if port:
         serve(_env.text("METRICS_HOST", "127.0.0.1"), port, progress)
+
+
+def _count_refused(message: Any, **_: Any) -> None:
+    """Celery itself refused a message: of an unknown task, or not in JSON."""
+    queue = str((message.delivery_info or {}).get("routing_key"))
+    known = queue if queue in set(Consumer) else "unknown"
+    metrics.queue_messages_refused.labels(consumer=known, reason="task").inc()

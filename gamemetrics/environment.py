@@ -168,6 +168,16 @@ def is_production(env: Environment) -> bool:
     return env.choice("GAMEMETRICS_ENV", "local", ("local", "production")) == "production"
 
 
+def chunk_signing_key(env: Environment) -> str:
+    """What the bridge seals its messages with, and the workers know them by."""
+    if not is_production(env):
+        return env.text("CHUNK_SIGNING_KEY", "local-only")
+    key = env.required("CHUNK_SIGNING_KEY", "the bridge seals its messages to workers with it")
+    if len(key) < 32:
+        raise SettingInvalid("CHUNK_SIGNING_KEY", "must have at least 32 characters")
+    return key
+
+
 def failpoints_file(env: Environment) -> str | None:
     """Where the fault tests keep the rules of `apps.failpoints`; refused in production."""
     path = env.optional("FAILPOINTS")

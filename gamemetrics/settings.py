@@ -11,6 +11,7 @@ from gamemetrics.environment import (
     KafkaSettings,
     SettingInvalid,
     celery_broker_url,
+    chunk_signing_key,
     failpoints_file,
     is_production,
     log_level,
@@ -52,6 +53,7 @@ KAFKA_CLIENT = _kafka.client
 KAFKA_TOPIC = _kafka.topic
 REDIS_URL = redis_cache_url(_env)
 CELERY_BROKER_URL = celery_broker_url(_env)
+CHUNK_SIGNING_KEY = chunk_signing_key(_env)
 
 _database = DatabaseSettings.read(_env)
 DATABASES = {

@@ -14,6 +14,9 @@ from apps.contract.limits import MAX_DEPTH, LimitBroken, check
 MAX_EVENT_BYTES: Final = 64 * 1024
 # What the server adds to an event of the greatest size, so that the bridge takes what the API took.
 ENVELOPE_BYTES: Final = 1024
+# Of UTF-8. An entry's row in PostgreSQL's indexes (2,704 bytes at most) has the player beside
+# the game, the board and the score.
+MAX_PLAYER_BYTES: Final = 1024
 MAX_AHEAD: Final = timedelta(hours=24)
 # Unix time zero. Nothing a game server recorded is older, and every zone's year 1 overflows.
 EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -99,7 +102,7 @@ def decode_event(
         raise EventInvalid("event_too_large", "", f"the event is over {max_bytes} bytes")
     received = _parse(raw)
     _check_name("event_type", received.event_type)
-    _check_id("player_id", received.player_id, 512)
+    _check_player(received.player_id)
     _check_id("game_id", received.game_id, 128)
     for field, value, longest in (
         ("event_version", received.event_version, 32),
@@ -108,7 +111,8 @@ def decode_event(
         if value is not None:
             _check_id(field, value, longest)
     _check_data(received.data)
-    accepted = ingested_at or received.ingested_at or now
+    # First, because the others are judged against it and a forged one may be as far as time goes.
+    accepted = _instant("ingested_at", ingested_at or received.ingested_at or now, now)
     return Event(
         event_id=absent_id if received.event_id is None else canonical_id(received.event_id),
         event_type=received.event_type,
@@ -116,7 +120,7 @@ def decode_event(
         game_id=received.game_id,
         # Judged against the time of acceptance, so that the bridge, later, never disagrees.
         timestamp=_instant("timestamp", received.timestamp, accepted),
-        ingested_at=_instant("ingested_at", accepted, now),
+        ingested_at=accepted,
         data=received.data,
         event_version=received.event_version,
         session_id=received.session_id,
@@ -197,6 +201,14 @@ def _check_id(field: str, value: str, longest: int) -> None:
     if _CONTROL.search(value):
         code = "nul_char" if "\x00" in value else "control_char"
         raise EventInvalid(code, f"/{field}", f"{field} must not have control characters")
+
+
+def _check_player(value: str) -> None:
+    _check_id("player_id", value, 512)
+    # A character has at most four bytes.
+    if len(value) > MAX_PLAYER_BYTES // 4 and len(value.encode()) > MAX_PLAYER_BYTES:
+        rule = f"player_id must have at most {MAX_PLAYER_BYTES} bytes of UTF-8"
+        raise EventInvalid("length", "/player_id", rule)
 
 
 def _instant(field: str, value: datetime, accepted: datetime) -> datetime:

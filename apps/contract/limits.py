@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import re
+from decimal import Decimal, InvalidOperation
 from typing import Any, Final
+
+import msgspec
 
 MAX_DEPTH: Final = 32  # the envelope is level 1, `data` level 2
 MAX_KEYS: Final = 1_000  # over the whole of `data`
 MAX_STRING: Final = 16 * 1024  # characters, keys too
+MAX_FRACTION_DIGITS: Final = 16_383  # PostgreSQL's numeric has no more
+MAX_INTEGER_DIGITS: Final = 131_072  # and no more before the point
 _ESCAPED_NUL: Final = b"\\u0000"
+_NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+_STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*"')
+_BRACKET: Final = re.compile(rb"[\[\]{}]")
+# What no number within the limits has: cheap to find, and seldom there.
+_EXTREME: Final = re.compile(rb"[eE][+-]?[0-9]{3}|\.[0-9]{9999}")
 
 
 class LimitBroken(Exception):
@@ -21,13 +32,45 @@ class LimitBroken(Exception):
 
 def check(data: Any, text: bytes, pointer: str) -> None:
     """Check parsed `data` whose JSON is `text`; `pointer` names it. Raises LimitBroken."""
+    nul, deep = _ESCAPED_NUL in text, _may_be_deep(text)
     # A cheap bound first: short texts without an escaped NUL cannot break a limit of the walk.
-    if len(text) > MAX_KEYS or _ESCAPED_NUL in text or _may_be_deep(text):
+    if len(text) > MAX_KEYS or nul or deep:
         _Walk().visit(data, pointer, 2)
+    # The walk does not see the earlier of equal keys; PostgreSQL reads them.
+    if nul and _NUL.search(text):
+        raise LimitBroken("nul_char", pointer, "a string must not have the NUL character")
+    if deep and depth(text) >= MAX_DEPTH:
+        raise LimitBroken("too_deep", pointer, f"data is nested deeper than {MAX_DEPTH}")
+    if _EXTREME.search(text):
+        _check_numbers(text, pointer)
 
 
 def _may_be_deep(text: bytes) -> bool:
     return text.count(b"{") + text.count(b"[") >= MAX_DEPTH - 1
+
+
+def depth(text: bytes) -> int:
+    """How deep the objects and arrays of a JSON text are nested."""
+    deepest = depth = 0
+    for bracket in _BRACKET.findall(_STRING.sub(b"", text)):
+        depth += 1 if bracket in b"[{" else -1
+        deepest = max(deepest, depth)
+    return deepest
+
+
+def _check_numbers(text: bytes, pointer: str) -> None:
+    def judge(number: str) -> float:
+        try:
+            exponent = Decimal(number).as_tuple().exponent
+        except InvalidOperation:
+            exponent = "F"
+        if not isinstance(exponent, int) or not (
+            -MAX_FRACTION_DIGITS <= exponent < MAX_INTEGER_DIGITS
+        ):
+            raise LimitBroken("number_range", pointer, "a number is out of range")
+        return 0.0
+
+    msgspec.json.Decoder(float_hook=judge).decode(text)
 
 
 class _Walk:

@@ -11,6 +11,7 @@ import msgspec
 
 from apps.contract.chunk import Chunk, Record, Refused
 from apps.contract.envelope import encode
+from apps.contract.limits import MAX_DEPTH, depth
 from apps.contract.queues import BRIDGE, Consumer
 from apps.deadletters.models import DeadLetter
 
@@ -85,8 +86,9 @@ def original(raw: bytes) -> Any:
         value = msgspec.json.decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return _readable(raw)
-    # A NUL is legal JSON that jsonb refuses (22P05).
-    return _readable(raw) if b"\\u0000" in raw else value
+    # A NUL is legal JSON that jsonb refuses (22P05); what is deeper than an event may be could be
+    # read here and yet not be written, further down the stack.
+    return _readable(raw) if b"\\u0000" in raw or depth(raw) > MAX_DEPTH else value
 
 
 def _readable(raw: bytes) -> str:

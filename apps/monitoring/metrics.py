@@ -142,6 +142,15 @@ SPECIFICATIONS: Final = (
         remedy="Many leases: workers die, or tasks are lost in the broker.",
     ),
     Specification(
+        name="queue_messages_refused_total",
+        kind="counter",
+        process="worker",
+        labels=("consumer", "reason"),
+        meaning="Messages on a queue that the bridge did not send; reason is seal, shape or task.",
+        remedy="Somebody else writes to the broker, or bridge and workers have different "
+        "CHUNK_SIGNING_KEYs. Nothing is lost: the bridge sends its chunks again.",
+    ),
+    Specification(
         name="messages_refused_total",
         kind="counter",
         process="bridge",
@@ -191,5 +200,6 @@ inflight_chunks = _gauge("inflight_chunks")
 oldest_unapplied_age = _gauge("oldest_unapplied_event_age_seconds")
 queue_depth = _gauge("queue_depth")
 chunks_published = _counter("chunks_published_total")
+queue_messages_refused = _counter("queue_messages_refused_total")
 messages_refused = _counter("messages_refused_total")
 dead_letters_open = _gauge("dead_letters_open")

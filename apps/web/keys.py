@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Iterable
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -13,12 +14,22 @@ from apps.web.errors import RequestRefused
 def demand(request: HttpRequest, *allowed: str) -> None:
     """Refuse a request that does not bear one of the `allowed` keys (empty ones never match).
 
-    Raises RequestRefused (401), the same for a missing, a wrong and a revoked key.
+    Raises RequestRefused: 401, the same for a missing, a wrong and a revoked key; 403 for a key
+    that opens something else.
     """
     scheme, _, presented = request.headers.get("Authorization", "").partition(" ")
-    matches = [hmac.compare_digest(presented.encode(), key.encode()) for key in allowed if key]
-    if scheme.lower() != "bearer" or not any(matches):
-        raise RequestRefused(401, "auth_required", "a valid key is needed: Authorization: Bearer")
+    if scheme.lower() == "bearer":
+        if _is_among(presented, allowed):
+            return
+        if _is_among(presented, (settings.INGEST_KEY, settings.READ_KEY, settings.MANAGEMENT_KEY)):
+            raise RequestRefused(403, "forbidden", "this key does not open this: see the README")
+    raise RequestRefused(401, "auth_required", "a valid key is needed: Authorization: Bearer")
+
+
+def _is_among(presented: str, keys: Iterable[str]) -> bool:
+    given = presented.encode("utf-8", "surrogatepass")
+    # All of them: how long it takes tells nothing.
+    return any([hmac.compare_digest(given, key.encode()) for key in keys if key])
 
 
 def demand_ingest(request: HttpRequest) -> None:

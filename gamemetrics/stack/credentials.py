@@ -12,6 +12,7 @@ class Credentials:
     django_secret_key: str
     admin_password: str
     management_key: str
+    chunk_signing_key: str
     flower_password: str
     database_password: str
     database_superuser_password: str

@@ -52,6 +52,7 @@ class Environment:
             "ADMIN_USER": ADMIN_USER,
             "ADMIN_PASSWORD": credentials.admin_password,
             "MANAGEMENT_KEY": credentials.management_key,
+            "CHUNK_SIGNING_KEY": credentials.chunk_signing_key,
             **self.metrics_urls(),
         }
 
@@ -94,6 +95,7 @@ SHARED = (
     "KAFKA_BOOTSTRAP_SERVERS",
     "KAFKA_TOPIC",
     "MANAGEMENT_KEY",
+    "CHUNK_SIGNING_KEY",
 )
 
 

@@ -27,7 +27,10 @@ COMPOSE: Mapping[str, Any] = yaml.safe_load(FILE.read_text())
 SERVICES: Mapping[str, Any] = COMPOSE["services"]
 PROCESSES = tuple(in_a_container())
 SERVERS = ("postgres", "broker", "cache", "kafka")
-SECRETS = ("DB_PASSWORD", "DJANGO_SECRET_KEY", "MANAGEMENT_KEY", "FLOWER_BASIC_AUTH")
+SECRETS = (
+    *("DB_PASSWORD", "DJANGO_SECRET_KEY", "CHUNK_SIGNING_KEY", "MANAGEMENT_KEY"),
+    "FLOWER_BASIC_AUTH",
+)
 
 
 def _compose() -> list[str]:

@@ -18,6 +18,7 @@ from gamemetrics.environment import (
     KafkaSettings,
     SettingInvalid,
     celery_broker_url,
+    chunk_signing_key,
     redis_cache_url,
 )
 from gamemetrics.stack.layout import PROJECT_ROOT
@@ -25,6 +26,7 @@ from gamemetrics.stack.layout import PROJECT_ROOT
 PRODUCTION = {
     "GAMEMETRICS_ENV": "production",
     "DJANGO_SECRET_KEY": "s" * 32,
+    "CHUNK_SIGNING_KEY": "c" * 32,
     "ALLOWED_HOSTS": "metrics.example",
     "MANAGEMENT_KEY": "manage",
     "INGEST_KEY": "ingest",
@@ -144,9 +146,7 @@ def test_strict_mode_is_a_chunk_of_one_event() -> None:
     assert bridge_settings(env(BRIDGE_CHUNK_EVENTS="1")).policy.max_events == 1
 
 
-@pytest.mark.parametrize(
-    "name", ["DJANGO_SECRET_KEY", "ALLOWED_HOSTS", "MANAGEMENT_KEY", "INGEST_KEY", "READ_KEY"]
-)
+@pytest.mark.parametrize("name", [name for name in PRODUCTION if name != "GAMEMETRICS_ENV"])
 def test_production_does_not_start_without(name: str) -> None:
     values = {key: value for key, value in PRODUCTION.items() if key != name}
     ended = python("import gamemetrics.settings", **values)
@@ -154,9 +154,18 @@ def test_production_does_not_start_without(name: str) -> None:
     assert f"{name}: is required" in ended.stderr
 
 
-def test_production_does_not_start_with_a_short_secret() -> None:
-    ended = python("import gamemetrics.settings", **{**PRODUCTION, "DJANGO_SECRET_KEY": "short"})
-    assert "DJANGO_SECRET_KEY: must have at least 32 characters" in ended.stderr
+@pytest.mark.parametrize("name", ["DJANGO_SECRET_KEY", "CHUNK_SIGNING_KEY"])
+def test_production_does_not_start_with_a_short_secret(name: str) -> None:
+    ended = python("import gamemetrics.settings", **{**PRODUCTION, name: "short"})
+    assert f"{name}: must have at least 32 characters" in ended.stderr
+
+
+def test_bridge_and_workers_seal_with_the_same_key() -> None:
+    assert chunk_signing_key(env()) == chunk_signing_key(env(GAMEMETRICS_ENV="local"))
+    given = "a key of the operator's own choice"
+    assert chunk_signing_key(env(CHUNK_SIGNING_KEY=given)) == given
+    with pytest.raises(SettingInvalid, match=r"^CHUNK_SIGNING_KEY: is required"):
+        chunk_signing_key(env(GAMEMETRICS_ENV="production"))
 
 
 def test_production_demands_keys_and_the_local_stack_does_not() -> None:

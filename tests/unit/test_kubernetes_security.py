@@ -8,7 +8,7 @@ import pytest
 
 from tests.manifests import PODS, WORKERS, Pod, of_kind, template
 
-KEYS = {"DJANGO_SECRET_KEY", "MANAGEMENT_KEY", "INGEST_KEY", "READ_KEY"}
+KEYS = {"DJANGO_SECRET_KEY", "CHUNK_SIGNING_KEY", "MANAGEMENT_KEY", "INGEST_KEY", "READ_KEY"}
 KAFKA = {"KAFKA_USERNAME", "KAFKA_PASSWORD"}
 
 
@@ -101,7 +101,7 @@ def test_only_flower_takes_a_secret_by_its_environment_because_it_reads_no_file(
     ("name", "secrets"),
     [
         ("web", {*KEYS, *KAFKA, "DATABASE_URL", "REDIS_URL", "CELERY_BROKER_URL"}),
-        ("bridge", {*KAFKA, "DATABASE_URL", "CELERY_BROKER_URL"}),
+        ("bridge", {*KAFKA, "DATABASE_URL", "CELERY_BROKER_URL", "CHUNK_SIGNING_KEY"}),
         *(
             (worker, {*KEYS, "DATABASE_URL", "REDIS_URL", "CELERY_BROKER_URL"})
             for worker in WORKERS

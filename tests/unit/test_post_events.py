@@ -216,7 +216,7 @@ def test_over_the_rate_a_request_is_told_when_to_come_again(
         ("Bearer wrong", 401),
         ("Basic ingest", 401),
         ("Bearer ", 401),
-        ("Bearer read", 401),
+        ("Bearer read", 403),
         ("Bearer ingest", 202),
         ("bearer manage", 202),
     ],

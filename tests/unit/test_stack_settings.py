@@ -83,6 +83,7 @@ def test_the_environment_file_has_what_was_promised(tmp_path: Path) -> None:
         "ADMIN_USER": "operator",
         "ADMIN_PASSWORD": "the-admin_password",
         "MANAGEMENT_KEY": "the-management_key",
+        "CHUNK_SIGNING_KEY": "the-chunk_signing_key",
     }
     assert promised.items() <= environment.shown().items()
 
