@@ -36,6 +36,15 @@ class Letter:
     player_id: str = ""
     game_id: str = ""
 
+    def summary(self) -> dict[str, Any]:
+        """Where it lies and why, for whoever is on call."""
+        return {
+            "partition": self.partition,
+            "offset": self.offset,
+            "event_id": self.event_id,
+            "cause": self.cause,
+        }
+
 
 def of_event(
     consumer: Consumer, chunk: Chunk, record: Record, error: BaseException, *, cause: str
@@ -62,9 +71,9 @@ def of_event(
 
 
 def of_message(chunk: Chunk, refused: Refused) -> Letter:
-    """The dead letter of a message that the bridge refused."""
+    """The dead letter of what the bridge found to be no event."""
     return Letter(
-        consumer_service=BRIDGE,
+        consumer_service=BRIDGE if refused.consumer is None else refused.consumer.value,
         cause=refused.code,
         error_message=_readable(refused.message.encode("utf-8", "replace")),
         exception="EventInvalid",
