@@ -128,3 +128,20 @@ def store(letters: Sequence[Letter]) -> int:
             ignore_conflicts=True,
         )
     return len(letters)
+
+
+def stored_offsets(letters: Sequence[Letter]) -> set[int]:
+    """Offsets of those letters, all of one partition, that are stored by their coordinates."""
+    by_service: dict[str, list[Letter]] = {}
+    for letter in letters:
+        by_service.setdefault(letter.consumer_service, []).append(letter)
+    return {
+        offset
+        for service, held in by_service.items()
+        for offset in DeadLetter.objects.filter(
+            consumer_service=service,
+            topic_id=held[0].topic_id,
+            partition=held[0].partition,
+            offset__in=[letter.offset for letter in held],
+        ).values_list("offset", flat=True)
+    }
