@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from apps.contract.chunk import Chunk, Record, Refused, encode_records, epoch
+from apps.contract.queues import Consumer
 
 # Chunks in flight at which the linger is at its longest. The fewer are in flight, the idler the
 # consumers, and the less a larger chunk would save.
@@ -85,6 +86,15 @@ class Buffer:
         return chunk
 
 
-def without_refused(chunk: Chunk) -> Chunk:
-    """The chunk for a consumer that stores no refused messages."""
-    return msgspec.structs.replace(chunk, refused=[]) if chunk.refused else chunk
+def for_consumer(chunk: Chunk, consumer: Consumer) -> Chunk:
+    """The chunk with what the consumer is to dead-letter, and nobody else's."""
+    if not chunk.refused:
+        return chunk
+    return msgspec.structs.replace(
+        chunk,
+        refused=[
+            refused
+            for refused in chunk.refused
+            if (refused.consumer or Consumer.LOGGING) is consumer
+        ],
+    )

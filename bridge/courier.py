@@ -11,7 +11,6 @@ from redis import RedisError
 from apps.contract.chunk import Chunk, to_message
 from apps.contract.queues import Consumer
 from apps.contract.seal import sealed
-from bridge.buffer import without_refused
 
 # A copy that nobody took for so long has long been published again.
 EXPIRES: Final = 600  # seconds
@@ -39,12 +38,11 @@ class CeleryCourier:
         self._signing_key = signing_key
 
     def send(self, consumer: Consumer, chunk: Chunk) -> None:
-        carried = chunk if consumer is Consumer.LOGGING else without_refused(chunk)
         place = f"{chunk.partition} [{chunk.first_offset}, {chunk.next_offset})"
         try:
             self._app.send_task(
                 consumer.task,
-                kwargs=sealed(to_message(carried), consumer, self._signing_key),
+                kwargs=sealed(to_message(chunk), consumer, self._signing_key),
                 queue=consumer.queue,
                 expires=EXPIRES,
                 # Flower and logs show where the chunk lies, never the players' data.

@@ -8,7 +8,6 @@ from random import Random
 
 from apps.contract.chunk import Chunk
 from apps.contract.queues import Consumer
-from bridge.buffer import without_refused
 from bridge.courier import CourierUnavailable
 
 Parcel = tuple[Consumer, Chunk]
@@ -28,7 +27,7 @@ class FaultyCourier:
     def send(self, consumer: Consumer, chunk: Chunk) -> None:
         if self.random.random() < self.refused:
             raise CourierUnavailable("the broker takes no messages")
-        parcel = (consumer, chunk if consumer is Consumer.LOGGING else without_refused(chunk))
+        parcel = (consumer, chunk)
         self.sent.append(parcel)
         if self.random.random() < self.lost:
             return

@@ -7,23 +7,31 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+import msgspec
+
 from apps.contract.chunk import Chunk
 from apps.contract.queues import Consumer
+from bridge.buffer import for_consumer
 
 FIRST_LEASE: Final = 10.0  # seconds; a chunk takes some tens of ms
 LONGEST_LEASE: Final = 60.0
+# A chunk that kills its worker is isolated by its sixth message (apps/ledger/crashes.py). So many
+# come without growing pauses; how many copies wait is bounded by the queue's depth, not by this.
+STEADY_MESSAGES: Final = 6
 
 
 @dataclass(kw_only=True, slots=True)
 class Lease:
-    """How long a consumer has for a chunk before it is published again; doubles each time."""
+    """How long a consumer has for a chunk before it is published again; doubles in the end."""
 
     expires_at: float  # monotonic; 0: not published yet
     seconds: float = FIRST_LEASE
+    sent: int = 0  # how often the chunk was published
 
     def renew(self, now: float) -> None:
         """The chunk was published: start the next lease."""
-        if self.expires_at:
+        self.sent += 1
+        if self.sent > STEADY_MESSAGES:
             self.seconds = min(self.seconds * 2, LONGEST_LEASE)
         # Jitter: chunks that were lost together do not come back together for ever.
         self.expires_at = now + self.seconds * random.uniform(0.9, 1.1)
@@ -48,6 +56,11 @@ class InFlight:
     def oldest(self) -> float | None:
         """Epoch seconds at which the chunk's oldest event was accepted."""
         return min(self.chunk.accepted_at, default=None)
+
+    def parcel(self, consumer: Consumer) -> Chunk:
+        """The chunk as it is sent to the consumer now."""
+        sent = self.leases[consumer].sent
+        return msgspec.structs.replace(for_consumer(self.chunk, consumer), sent=sent)
 
 
 @dataclass(kw_only=True, slots=True)

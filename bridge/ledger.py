@@ -51,7 +51,7 @@ class Ledger(Protocol):
         """Move positions by compare-and-set, all or none. Raises PositionMoved."""
 
     def prune(self, topic_id: uuid.UUID) -> int:
-        """Forget chunks far below the positions; how many."""
+        """Forget chunks far below the positions, and attempts at them; how many chunks."""
 
     def close(self) -> None:
         """Let the connection go; the next call makes a new one."""
@@ -85,6 +85,12 @@ DELETE FROM applied_chunks AS c USING consumer_positions AS p
  WHERE c.topic_id = %s AND p.topic_id = c.topic_id AND p.consumer = c.consumer
    AND p.partition = c.partition AND c.next_offset <= p.next_offset
    AND c.applied_at < now() - interval '1 hour'
+"""
+# A position that is past the chunk says done, whatever was attempted.
+_PRUNE_ATTEMPTS: Final = """
+DELETE FROM chunk_attempts AS a USING consumer_positions AS p
+ WHERE a.topic_id = %s AND p.topic_id = a.topic_id AND p.consumer = a.consumer
+   AND p.partition = a.partition AND a.next_offset <= p.next_offset
 """
 
 
@@ -140,6 +146,7 @@ class PostgresLedger:
 
     def prune(self, topic_id: uuid.UUID) -> int:
         with self._cursor() as cursor:
+            cursor.execute(_PRUNE_ATTEMPTS, [str(topic_id)])
             cursor.execute(_PRUNE, [str(topic_id)])
             return int(cursor.rowcount)
 

@@ -145,7 +145,7 @@ class Bridge:
     def _send(self, held: InFlight, consumer: Consumer, lease: Lease, now: float) -> bool:
         reason = "lease" if lease.expires_at else "first"
         try:
-            self.courier.send(consumer, held.chunk)
+            self.courier.send(consumer, held.parcel(consumer))
         except CourierUnavailable as error:
             metrics.errors.labels(consumer="bridge", cause="outage").inc()
             logger.warning("broker takes no chunks", extra={"error": str(error)})

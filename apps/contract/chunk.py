@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from apps.contract.envelope import Event
+from apps.contract.queues import Consumer
 
 
 class Record(Event, kw_only=True, frozen=True):
@@ -31,7 +32,11 @@ def _fields(event: Event) -> dict[str, Any]:
 
 
 class Refused(msgspec.Struct, kw_only=True, frozen=True):
-    """A message that is no event; it travels to the dead letters with its raw bytes."""
+    """What becomes a dead letter though it is no event: it travels with its raw bytes.
+
+    `consumer` is whom it concerns; None is a message that the bridge refused, which concerns
+    nobody in particular and rides with the log's chunk.
+    """
 
     offset: int
     code: str
@@ -40,6 +45,7 @@ class Refused(msgspec.Struct, kw_only=True, frozen=True):
     raw: bytes
     key: bytes | None = None
     headers: list[tuple[str, bytes | None]] = []
+    consumer: Consumer | None = None
 
 
 class Chunk(msgspec.Struct, kw_only=True, frozen=True):
@@ -47,7 +53,8 @@ class Chunk(msgspec.Struct, kw_only=True, frozen=True):
 
     The range has no gap to the chunk before it, though offsets inside it may be missing
     (compaction, markers). `records` is the JSON text of an array of Record, which a consumer
-    may hand to PostgreSQL undecoded.
+    may hand to PostgreSQL undecoded. `sent` is how often the bridge sent this chunk to this
+    consumer before.
     """
 
     topic: str
@@ -59,6 +66,7 @@ class Chunk(msgspec.Struct, kw_only=True, frozen=True):
     records: str
     accepted_at: list[float]
     refused: list[Refused] = []
+    sent: int = 0
 
 
 _records = msgspec.json.Decoder(list[Record])

@@ -37,6 +37,15 @@ class Letter:
     player_id: str = ""
     game_id: str = ""
 
+    def summary(self) -> dict[str, Any]:
+        """Where it lies and why, for whoever is on call."""
+        return {
+            "partition": self.partition,
+            "offset": self.offset,
+            "event_id": self.event_id,
+            "cause": self.cause,
+        }
+
 
 def of_event(
     consumer: Consumer, chunk: Chunk, record: Record, error: BaseException, *, cause: str
@@ -63,9 +72,9 @@ def of_event(
 
 
 def of_message(chunk: Chunk, refused: Refused) -> Letter:
-    """The dead letter of a message that the bridge refused."""
+    """The dead letter of what the bridge found to be no event."""
     return Letter(
-        consumer_service=BRIDGE,
+        consumer_service=BRIDGE if refused.consumer is None else refused.consumer.value,
         cause=refused.code,
         error_message=_readable(refused.message.encode("utf-8", "replace")),
         exception="EventInvalid",
@@ -121,3 +130,20 @@ def store(letters: Sequence[Letter]) -> int:
             ignore_conflicts=True,
         )
     return len(letters)
+
+
+def stored_offsets(letters: Sequence[Letter]) -> set[int]:
+    """Offsets of those letters, all of one partition, that are stored by their coordinates."""
+    by_service: dict[str, list[Letter]] = {}
+    for letter in letters:
+        by_service.setdefault(letter.consumer_service, []).append(letter)
+    return {
+        offset
+        for service, held in by_service.items()
+        for offset in DeadLetter.objects.filter(
+            consumer_service=service,
+            topic_id=held[0].topic_id,
+            partition=held[0].partition,
+            offset__in=[letter.offset for letter in held],
+        ).values_list("offset", flat=True)
+    }

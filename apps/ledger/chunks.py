@@ -37,7 +37,7 @@ def claim(consumer: Consumer, chunk: Chunk) -> bool:
     Waits while another transaction holds the same claim.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_CLAIM, _key(consumer, chunk))
+        cursor.execute(_CLAIM, key_of(consumer, chunk))
         return bool(cursor.rowcount)
 
 
@@ -47,7 +47,7 @@ def count(
     """Note in the claimed chunk what became of its events; `cached`: Redis needs no write."""
     counts = {"applied": applied, "duplicates": duplicates, "dead": dead, "cached": cached}
     with connection.cursor() as cursor:
-        cursor.execute(_COUNT, {**_key(consumer, chunk), **counts})
+        cursor.execute(_COUNT, {**key_of(consumer, chunk), **counts})
 
 
 def mark_cached(consumer: Consumer, chunk: Chunk) -> None:
@@ -55,10 +55,11 @@ def mark_cached(consumer: Consumer, chunk: Chunk) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         # Not worth waiting for the disk: lost, it only costs one more Redis write.
         cursor.execute("SET LOCAL synchronous_commit = off")
-        cursor.execute(_CACHED, _key(consumer, chunk))
+        cursor.execute(_CACHED, key_of(consumer, chunk))
 
 
-def _key(consumer: Consumer, chunk: Chunk) -> dict[str, str | int]:
+def key_of(consumer: Consumer, chunk: Chunk) -> dict[str, str | int]:
+    """The parameters that name a chunk of a consumer in SQL."""
     return {
         "consumer": consumer.value,
         "topic_id": str(chunk.topic_id),

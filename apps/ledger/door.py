@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Mapping
 from typing import Any, Final
 
+from celery import current_task
 from celery.worker import state
 from django.conf import settings
 
 from apps.contract.chunk import Chunk, ChunkInvalid, from_message
+from apps.contract.queues import Consumer
 from apps.contract.seal import SealBroken, unsealed
 from apps.failpoints.points import Failpoint, reach
-from apps.ledger.persistence import persist
+from apps.ledger.breaker import Line
+from apps.ledger.persistence import Delivery, persist
 from apps.ledger.services import ChunkConsumer
 from apps.monitoring import metrics
 from apps.monitoring.progress import Progress
@@ -22,18 +26,41 @@ logger = logging.getLogger(__name__)
 # An idle worker beats with Celery's event heartbeat (2 s); a busy one at each chunk and at each
 # try. A statement cannot take longer than statement_timeout (30 s).
 progress: Final = Progress(within_seconds=60.0)
+# EX_OSERR of sysexits.h: what the supervisor sees of a process that had no memory left.
+OUT_OF_MEMORY: Final = 71
+_lines: Final = {consumer: Line() for consumer in Consumer}
 
 
 def receive(consumer: ChunkConsumer, message: Mapping[str, Any]) -> None:
     """Persist the chunk of a message. Raises GivenUp; the bridge sends again.
 
-    A message that the bridge did not send is refused: the real one comes by its lease.
+    A message that the bridge did not send is refused: the real one comes by its lease. Without
+    memory the process ends at once: what it holds is unknown, and its end is what counts against
+    the chunk.
     """
-    chunk = _opened(consumer, message)
-    if chunk is None:
-        return
+    try:
+        chunk = _opened(consumer, message)
+        if chunk is not None:
+            _receive(consumer, chunk)
+    except MemoryError:
+        try:
+            logger.critical("no memory left", extra={"consumer": consumer.name.value})
+        finally:
+            os._exit(OUT_OF_MEMORY)
+
+
+def _receive(consumer: ChunkConsumer, chunk: Chunk) -> None:
     reach(Failpoint.WORKER_RECEIVED, consumer.name.value)
-    persist(consumer, chunk, stopping=_stopping, beat=progress.beat)
+    persist(
+        Delivery(
+            consumer=consumer,
+            chunk=chunk,
+            line=_lines[consumer.name],
+            stopping=_stopping,
+            beat=progress.beat,
+            repeated=chunk.sent > 0 or _redelivered(),
+        )
+    )
     reach(Failpoint.WORKER_DONE, consumer.name.value)
     progress.beat()
 
@@ -52,6 +79,12 @@ def _opened(consumer: ChunkConsumer, message: Mapping[str, Any]) -> Chunk | None
         extra={"consumer": name, "reason": reason, "error": why},
     )
     return None
+
+
+def _redelivered() -> bool:
+    """Whether Celery handed this very message out before."""
+    delivered = current_task.request.delivery_info if current_task else None
+    return bool(delivered and delivered.get("redelivered"))
 
 
 def _stopping() -> bool:

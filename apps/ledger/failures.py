@@ -9,6 +9,7 @@ from enum import StrEnum
 _POISON = frozenset({"22", "23", "54"})
 _OUTAGE = frozenset({"08", "40", "53", "57"})
 _OUTAGE_CODES = frozenset({"55P03", "25006", "25P03"})
+_UNIQUE_VIOLATION = "23505"
 _DISCONNECTED = ("OperationalError", "InterfaceError")
 
 
@@ -51,6 +52,11 @@ def classify(error: BaseException) -> Failure:
         if isinstance(seen, ValueError) and "NUL" in str(seen):
             return Failure.POISON  # psycopg2 refuses 0x00 before the server sees it
     return Failure.DEPLOY_FAULT
+
+
+def is_race(error: BaseException) -> bool:
+    """Whether another transaction took a key meanwhile: the next try sees its row."""
+    return any(getattr(seen, "pgcode", None) == _UNIQUE_VIOLATION for seen in causes(error))
 
 
 def _of_sqlstate(state: str) -> Failure:

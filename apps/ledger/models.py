@@ -49,6 +49,71 @@ class ConsumerPosition(models.Model):
         return f"{self.consumer} {self.partition} -> {self.next_offset}"
 
 
+class ChunkAttempt(models.Model):
+    """A chunk that came more than once and was not done: perhaps it kills its workers.
+
+    Each attempt is committed before it begins, so that a death leaves it behind. From the third
+    on the chunk is applied event by event, and `trying_offset` is the event that is tried.
+    """
+
+    pk = models.CompositePrimaryKey(
+        "consumer", "topic_id", "partition", "first_offset", "next_offset"
+    )
+    consumer = models.TextField(db_collation="C")
+    topic_id = models.UUIDField()
+    partition = models.IntegerField()
+    first_offset = models.BigIntegerField()
+    next_offset = models.BigIntegerField()
+    attempts = models.IntegerField(help_text="Begun and not known to have ended")
+    trying_offset = models.BigIntegerField(null=True)
+    trying = models.BooleanField(
+        db_default=False, help_text="A worker is at that event, or died of it"
+    )
+    deaths = models.IntegerField(db_default=0, help_text="Of workers, while they tried that event")
+    applied = models.IntegerField(db_default=0)
+    duplicates = models.IntegerField(db_default=0)
+    dead = models.IntegerField(db_default=0)
+    updated_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "chunk_attempts"
+
+    def __str__(self) -> str:
+        return f"{self.consumer} {self.partition} [{self.first_offset}, {self.next_offset})"
+
+
+class ConsumerBreaker(models.Model):
+    """Why a consumer was last stopped instead of dead-lettering, and who lets it through."""
+
+    consumer = models.TextField(primary_key=True, db_collation="C")
+    tripped_at = models.DateTimeField(null=True)
+    reset_at = models.DateTimeField(
+        null=True, help_text="A chunk went through again, or an operator reset it"
+    )
+    cause = models.TextField(default="", db_default="")
+    sample = models.JSONField(
+        default=list, db_default=[], help_text="Some of the events: partition, offset, id, cause"
+    )
+    allowed_until = models.DateTimeField(
+        null=True, help_text="Until then the consumer dead-letters whatever it cannot apply"
+    )
+    allowed_by = models.TextField(default="", db_default="")
+
+    class Meta:
+        db_table = "consumer_breakers"
+        verbose_name = "breaker"
+
+    def __str__(self) -> str:
+        return f"breaker of {self.consumer}"
+
+    @property
+    def tripped(self) -> bool:
+        """Whether it tripped and no chunk went through since."""
+        return self.tripped_at is not None and (
+            self.reset_at is None or self.reset_at < self.tripped_at
+        )
+
+
 class AppliedEvent(models.Model):
     """An event that a consumer applied; one table a consumer, one row an event, for ever unique.
 

@@ -6,12 +6,17 @@ import logging
 import random
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from django.db import connection
+from django.db import DatabaseError, connection
 
 from apps.contract.chunk import Chunk, epoch
+from apps.ledger import attempts, breakers
+from apps.ledger.breaker import Line
+from apps.ledger.breakers import BreakerTripped
+from apps.ledger.crashes import ATTEMPTS_OF_CHUNK, StoppedHalfway, apply_by_event
 from apps.ledger.failures import Failure, classify
 from apps.ledger.services import ChunkConsumer, Outcome, apply_chunk
 from apps.monitoring import metrics
@@ -29,39 +34,58 @@ class GivenUp(Exception):
     """The chunk could not be applied within the time that a worker may hold it."""
 
 
-def persist(
-    consumer: ChunkConsumer,
-    chunk: Chunk,
-    *,
-    stopping: Callable[[], bool],
-    beat: Callable[[], None],
-) -> Outcome:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Delivery:
+    """One message in the hands of one process.
+
+    `repeated`: the chunk was sent or handed out before, and may have killed who had it. `stopping`
+    tells that the process was asked to end; `beat` that it is alive though it waits.
+    """
+
+    consumer: ChunkConsumer
+    chunk: Chunk
+    line: Line
+    stopping: Callable[[], bool]
+    beat: Callable[[], None]
+    repeated: bool = False
+
+
+def persist(delivery: Delivery) -> Outcome:
     """Apply the chunk, waiting out outages and deploy faults.
 
-    `stopping` tells that the process was asked to end; `beat` that it is alive though it waits.
-    Raises GivenUp; the chunk is then not done, and the bridge sends it again.
+    Raises GivenUp; the chunk is then not done, and the bridge sends it again. Raises MemoryError
+    at once: only another process can do better.
     """
     began = time.monotonic()
     wait = FIRST_WAIT
     while True:
-        beat()
+        delivery.beat()
         try:
-            return _measured(consumer, chunk)
+            return _measured(delivery)
+        except MemoryError:
+            raise
         except Exception as error:
             failure = classify(error)
-            _report(consumer, failure, error)
+            if not isinstance(error, StoppedHalfway):
+                _report(delivery.consumer, failure, error)
             # A broken connection stays broken, and after a failover points to the old primary.
             connection.close()
-            if stopping() or time.monotonic() - began > HELD_AT_MOST:
-                raise GivenUp(f"{consumer.name}: {failure}: {error}") from error
-        _pause(wait * random.uniform(0.5, 1.0), stopping)
+            _note(delivery, error)
+            if delivery.stopping() or time.monotonic() - began > HELD_AT_MOST:
+                raise GivenUp(f"{delivery.consumer.name}: {failure}: {error}") from error
+        _pause(wait * random.uniform(0.5, 1.0), delivery.stopping)
         wait = min(wait * 2, LONGEST_WAIT)
 
 
-def _measured(consumer: ChunkConsumer, chunk: Chunk) -> Outcome:
-    name = consumer.name.value
+def _measured(delivery: Delivery) -> Outcome:
+    chunk, line = delivery.chunk, delivery.line
+    name = delivery.consumer.name.value
     with metrics.database_write.labels(consumer=name).time():
-        outcome = apply_chunk(consumer, chunk)
+        outcome = _applied(delivery)
+    if not (line.settled or outcome.redelivered or outcome.permitted):
+        breakers.reset(delivery.consumer.name, datetime.now(UTC))
+        line.settled = True
+        metrics.breaker_tripped.labels(consumer=name).set(0)
     metrics.consumer_stopped.labels(consumer=name).set(0)
     if not outcome.redelivered:
         now = epoch(datetime.now(UTC))
@@ -77,13 +101,42 @@ def _measured(consumer: ChunkConsumer, chunk: Chunk) -> Outcome:
     return outcome
 
 
+def _applied(delivery: Delivery) -> Outcome:
+    consumer, chunk, line = delivery.consumer, delivery.chunk, delivery.line
+    # A first delivery costs no statement more; a chunk that is done has no attempts.
+    attempt = attempts.begin(consumer.name, chunk) if delivery.repeated else 0
+    if attempt >= ATTEMPTS_OF_CHUNK:
+        return apply_by_event(consumer, chunk, line, stopping=delivery.stopping, beat=delivery.beat)
+    return apply_chunk(consumer, chunk, line)
+
+
+def _note(delivery: Delivery, error: Exception) -> None:
+    """Write down what the rolled back transaction could not; nothing depends on it."""
+    try:
+        if delivery.repeated:
+            attempts.survived(delivery.consumer.name, delivery.chunk)
+        if isinstance(error, BreakerTripped):
+            delivery.line.settled = False
+            breakers.trip(error, datetime.now(UTC))
+    except DatabaseError as unwritten:
+        connection.close()
+        logger.info("failure not noted", extra={"error": str(unwritten)})
+
+
 def _report(consumer: ChunkConsumer, failure: Failure, error: Exception) -> None:
     name = consumer.name.value
     metrics.errors.labels(consumer=name, cause=failure.value).inc()
     if failure is Failure.OUTAGE:
         logger.warning("chunk waits for a server", extra={"consumer": name, "error": str(error)})
+        return
+    metrics.consumer_stopped.labels(consumer=name).set(1)
+    if isinstance(error, BreakerTripped):
+        metrics.breaker_tripped.labels(consumer=name).set(1)
+        logger.critical(
+            "consumer stopped by its breaker",
+            extra={"consumer": name, "error": str(error), "sample": error.sample},
+        )
     else:
-        metrics.consumer_stopped.labels(consumer=name).set(1)
         logger.critical(
             "consumer stopped by a deploy fault", extra={"consumer": name}, exc_info=error
         )

@@ -103,6 +103,14 @@ SPECIFICATIONS: Final = (
         remedy="Read the worker's log, fix the deploy; the consumer goes on by itself.",
     ),
     Specification(
+        name="breaker_tripped",
+        kind="gauge",
+        process="worker",
+        labels=("consumer",),
+        meaning="1 while the consumer stands still rather than dead-letter most of what it gets.",
+        remedy="Fix the deploy that refuses good events, or let them through: breaker allow.",
+    ),
+    Specification(
         name="consumer_lag",
         kind="gauge",
         process="bridge",
@@ -195,6 +203,7 @@ processing_latency = _histogram("processing_latency_seconds")
 database_write = _histogram("database_write_seconds")
 errors = _counter("errors_total")
 consumer_stopped = _gauge("consumer_stopped")
+breaker_tripped = _gauge("breaker_tripped")
 consumer_lag = _gauge("consumer_lag")
 inflight_chunks = _gauge("inflight_chunks")
 oldest_unapplied_age = _gauge("oldest_unapplied_event_age_seconds")

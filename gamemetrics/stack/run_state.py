@@ -8,7 +8,7 @@ from gamemetrics.stack.layout import Layout
 from gamemetrics.stack.ports import HOST, Ports, is_free
 from gamemetrics.stack.private_files import write_private
 
-CARRIED = ("LOG_LEVEL", "RATE_LIMIT_RPS")
+CARRIED = ("LOG_LEVEL", "RATE_LIMIT_RPS", "FAILPOINTS")
 CARRIED_PREFIXES = ("BRIDGE_", "GAMEMETRICS_")
 # Only for a Kafka that was given: our own needs no user.
 KAFKA_ACCESS = ("KAFKA_USERNAME", "KAFKA_PASSWORD", "KAFKA_SECURITY_PROTOCOL")

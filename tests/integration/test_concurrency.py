@@ -19,8 +19,9 @@ from apps.leaderboards.periods import EPOCH, Period
 from apps.leaderboards.rank_index import BoardPeriod
 from apps.leaderboards.rules import Order
 from apps.leaderboards.selectors import top, top_from_rows
+from apps.ledger.breaker import Line
 from apps.ledger.models import ConsumerPosition
-from apps.ledger.persistence import persist
+from apps.ledger.persistence import Delivery, persist
 from apps.ledger.services import Outcome
 from tests.builders import CAST, GAME, TOPIC_ID, board, chunk, points_of_the_cast, record
 from tests.totals import CONSUMERS, events_of, score_of, totals
@@ -50,7 +51,15 @@ def job(name: Consumer, chunks: Sequence[Chunk]) -> Callable[[], Outcome]:
 
     def work() -> Outcome:
         outcomes = [
-            persist(CONSUMERS[name], carried, stopping=lambda: False, beat=lambda: None)
+            persist(
+                Delivery(
+                    consumer=CONSUMERS[name],
+                    chunk=carried,
+                    line=Line(),
+                    stopping=lambda: False,
+                    beat=lambda: None,
+                )
+            )
             for carried in chunks
         ]
         return Outcome(

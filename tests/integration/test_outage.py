@@ -14,11 +14,12 @@ from django.db import connection
 
 from apps.contract.queues import Consumer
 from apps.deadletters.models import DeadLetter
+from apps.ledger.breaker import Line
 from apps.ledger.cache import CacheUnavailable
 from apps.ledger.failures import Failure, classify
 from apps.ledger.models import AppliedChunk
-from apps.ledger.persistence import GivenUp, persist
-from apps.ledger.services import Applied, ChunkConsumer, apply_chunk
+from apps.ledger.persistence import Delivery, GivenUp, persist
+from apps.ledger.services import Applied, ChunkConsumer, Outcome, apply_chunk
 from tests.builders import chunk, points_of_the_cast
 from tests.totals import CONSUMERS, done, events_of, totals
 
@@ -76,6 +77,18 @@ class Patience:
         return self.beats >= self.tries
 
 
+def held(consumer: ChunkConsumer, patience: Patience) -> Outcome:
+    return persist(
+        Delivery(
+            consumer=consumer,
+            chunk=CHUNK,
+            line=Line(),
+            stopping=patience.over,
+            beat=patience.beat,
+        )
+    )
+
+
 def terminate_our_backend() -> None:
     """What a PostgreSQL that restarts does to us: SQLSTATE 57P01."""
     with connection.cursor() as cursor:
@@ -111,7 +124,7 @@ def lose_redis() -> None:
 def test_a_lost_connection_is_waited_out(outage: Any, cache: redis.Redis) -> None:
     patience = Patience(tries=10)
     consumer = Troubled(iter([outage, outage]))
-    outcome = persist(consumer, CHUNK, stopping=patience.over, beat=patience.beat)
+    outcome = held(consumer, patience)
     assert (outcome.applied, outcome.dead, patience.beats) == (30, 0, 3)
     assert not DeadLetter.objects.exists()
     assert events_of("ada") == 10
@@ -120,7 +133,7 @@ def test_a_lost_connection_is_waited_out(outage: Any, cache: redis.Redis) -> Non
 def test_a_redis_that_is_away_after_the_commit_is_waited_out(cache: redis.Redis) -> None:
     patience = Patience(tries=10)
     consumer = Forgetful(iter([lose_redis]))
-    outcome = persist(consumer, CHUNK, stopping=patience.over, beat=patience.beat)
+    outcome = held(consumer, patience)
     assert outcome.redelivered
     assert events_of("ada") == 10
     assert len(cache.keys("stats:*")) == 3
@@ -133,7 +146,7 @@ def test_a_statement_that_takes_too_long_is_an_outage(cache: redis.Redis) -> Non
             cursor.execute("SELECT pg_sleep(1)")
 
     patience = Patience(tries=10)
-    persist(Troubled(iter([take_too_long])), CHUNK, stopping=patience.over, beat=patience.beat)
+    held(Troubled(iter([take_too_long])), patience)
     assert not DeadLetter.objects.exists()
     assert events_of("bo") == 10
 
@@ -153,7 +166,7 @@ def test_a_deploy_fault_commits_nothing_and_dead_letters_nothing(
 @pytest.mark.parametrize("fault", [ask_for_a_missing_column, meet_a_bug])
 def test_a_mended_deploy_fault_is_applied_by_the_next_try(fault: Any, cache: redis.Redis) -> None:
     patience = Patience(tries=10)
-    outcome = persist(Troubled(iter([fault])), CHUNK, stopping=patience.over, beat=patience.beat)
+    outcome = held(Troubled(iter([fault])), patience)
     assert outcome.applied == 30
     assert not DeadLetter.objects.exists()
 
@@ -162,7 +175,7 @@ def test_a_worker_that_must_stop_gives_the_chunk_up(cache: redis.Redis) -> None:
     patience = Patience(tries=1)
     consumer = Troubled(iter([terminate_our_backend]))
     with pytest.raises(GivenUp):
-        persist(consumer, CHUNK, stopping=patience.over, beat=patience.beat)
+        held(consumer, patience)
     assert done(Consumer.STATS) == []
     assert events_are_absent()
 
@@ -174,7 +187,7 @@ def test_an_outage_while_halving_dead_letters_nothing(cache: redis.Redis) -> Non
 
     patience = Patience(tries=10)
     consumer = Troubled(iter([poison, poison, terminate_our_backend]))
-    outcome = persist(consumer, CHUNK, stopping=patience.over, beat=patience.beat)
+    outcome = held(consumer, patience)
     assert (outcome.applied, outcome.dead) == (30, 0)
     assert not DeadLetter.objects.exists()
 

@@ -6,7 +6,7 @@ import pytest
 
 from apps.contract.queues import Consumer
 from bridge.backpressure import Bounds
-from bridge.buffer import Buffer, CutPolicy, without_refused
+from bridge.buffer import Buffer, CutPolicy, for_consumer
 from bridge.inflight import Window
 from bridge.partition import Partition
 from tests.builders import TOPIC, TOPIC_ID, chunk, record, refused
@@ -59,9 +59,10 @@ def test_the_first_chunk_begins_at_the_position_though_offsets_are_missing() -> 
 
 def test_only_logging_carries_what_was_refused() -> None:
     carried = chunk([record(0)], refused=[refused(1, b"noise")])
-    assert without_refused(carried).refused == []
-    assert without_refused(carried).next_offset == 2
-    assert carried.refused
+    assert for_consumer(carried, Consumer.LOGGING) == carried
+    for name in (Consumer.STATS, Consumer.LEADERBOARDS):
+        assert for_consumer(carried, name).refused == []
+        assert for_consumer(carried, name).next_offset == 2
 
 
 def test_a_chunk_is_sent_to_those_who_have_not_done_it() -> None:
