@@ -1,4 +1,4 @@
-"""What the three task doors share: from a message on the queue to a persisted chunk."""
+"""What the three consumers' task doors share: from a message on the queue to its effect."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from celery.worker import state
 from apps.contract.chunk import from_message
 from apps.failpoints.points import Failpoint, reach
 from apps.ledger.persistence import persist
+from apps.ledger.replays import replay
 from apps.ledger.services import ChunkConsumer
 from apps.monitoring.progress import Progress
 
@@ -24,6 +25,12 @@ def receive(consumer: ChunkConsumer, message: Mapping[str, Any]) -> None:
     reach(Failpoint.WORKER_RECEIVED, consumer.name.value)
     persist(consumer, chunk, stopping=_stopping, beat=progress.beat)
     reach(Failpoint.WORKER_DONE, consumer.name.value)
+    progress.beat()
+
+
+def receive_letters(consumer: ChunkConsumer, message: Mapping[str, Any]) -> None:
+    """Replay the dead letters of a message. Raises LettersLeft; the bridge sends again."""
+    replay(consumer, message["letters"], stopping=_stopping, beat=progress.beat)
     progress.beat()
 
 

@@ -13,7 +13,7 @@ from apps.deadletters import services as dead_letters
 from apps.deadletters.services import Letter
 from apps.failpoints.points import Failpoint, reach
 from apps.ledger import chunks
-from apps.ledger.failures import EventRefused, Failure, causes, classify
+from apps.ledger.failures import Failure, cause_of, classify
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -132,7 +132,7 @@ def _bisected(consumer: ChunkConsumer, records: list[Record]) -> Applied:
 
 def _letters(consumer: Consumer, chunk: Chunk, result: Applied) -> list[Letter]:
     letters = [
-        dead_letters.of_event(consumer, chunk, record, error, cause=_cause(error))
+        dead_letters.of_event(consumer, chunk, record, error, cause=cause_of(error))
         for record, error in result.refused
     ]
     if consumer is Consumer.LOGGING:
@@ -140,14 +140,3 @@ def _letters(consumer: Consumer, chunk: Chunk, result: Applied) -> list[Letter]:
         # that it is stored in the transaction that lets the watermark pass it.
         letters += [dead_letters.of_message(chunk, refused) for refused in chunk.refused]
     return letters
-
-
-def _cause(error: BaseException) -> str:
-    """The rule's code, the SQLSTATE, or the exception's type."""
-    for seen in causes(error):
-        if isinstance(seen, EventRefused):
-            return seen.code
-        state = getattr(seen, "pgcode", None)
-        if state:
-            return str(state)
-    return type(error).__name__
