@@ -150,7 +150,8 @@ class DeadLetter(models.Model):
             ),
             models.Index(
                 name="dlq_events_job",
-                fields=("job", "state"),
+                fields=("job", "-id"),
+                include=("state",),
                 condition=models.Q(job__isnull=False),
             ),
         )

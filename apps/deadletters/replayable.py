@@ -63,16 +63,13 @@ def event_id(letter: DeadLetter) -> str:
         return coordinates_id(letter.topic_id, letter.partition, letter.offset)
 
 
-def readable(letter: DeadLetter) -> str:
-    """What an operator begins to edit: the edited event, or the message, indented.
-
-    No number is re-encoded.
-    """
-    raw = bytes(letter.raw if letter.edited is None else letter.edited)
+def indented(raw: bytes) -> str:
+    """The bytes as an operator reads them: JSON indented, no number re-encoded; or their text."""
     try:
-        return msgspec.json.format(raw, indent=2).decode()
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return raw.decode("utf-8", "replace").replace("\x00", "\ufffd")
+        text = msgspec.json.format(raw, indent=2)
+    except (msgspec.MsgspecError, RecursionError):
+        text = raw
+    return text.decode("utf-8", "replace").replace("\x00", "\ufffd")
 
 
 class _Identified(msgspec.Struct):

@@ -323,13 +323,12 @@ def test_what_kafka_dropped_can_only_be_discarded() -> None:
 def test_a_discard_is_final_unless_it_is_reopened(cache: redis.Redis) -> None:
     letter = bad_score()
     actions.discard_one(letter.pk, by="bo", reason="a cheater")
-    for refused_deed in (
-        lambda: actions.replay_one(letter.pk, by="bo"),
-        lambda: actions.discard_one(letter.pk, by="bo"),
-        lambda: actions.edit(letter.pk, MENDED, by="bo"),
-    ):
-        with pytest.raises(ActionRefused, match="it is discarded"):
-            refused_deed()
+    with pytest.raises(ActionRefused, match="it is discarded"):
+        actions.replay_one(letter.pk, by="bo")
+    with pytest.raises(ActionRefused, match="it is discarded"):
+        actions.discard_one(letter.pk, by="bo")
+    with pytest.raises(ActionRefused, match="it is discarded"):
+        actions.edit(letter.pk, MENDED, by="bo")
     assert replay_letter(LEADERBOARDS, letter.pk) is Replayed.NOTHING
     actions.reopen(letter.pk, by="cyd")
     assert (now(letter).state, now(letter).closed_at) == ("open", None)

@@ -235,7 +235,8 @@ class Migration(migrations.Migration):
             model_name="deadletter",
             index=models.Index(
                 condition=models.Q(("job__isnull", False)),
-                fields=["job", "state"],
+                fields=["job", "-id"],
+                include=("state",),
                 name="dlq_events_job",
             ),
         ),
