@@ -6,6 +6,7 @@ import logging
 import logging.config
 import signal
 import sys
+from datetime import UTC, datetime
 from types import FrameType
 
 from apps.failpoints import points
@@ -13,8 +14,10 @@ from apps.monitoring.progress import Progress
 from apps.monitoring.server import serve
 from bridge.buffer import CutPolicy
 from bridge.courier import CeleryCourier
+from bridge.dispatcher import Dispatcher
 from bridge.ledger import PostgresLedger
 from bridge.loop import Bridge
+from bridge.replays import PostgresReplays
 from bridge.settings import BridgeSettings
 from bridge.source import KafkaSource
 from gamemetrics.celery import app
@@ -69,14 +72,18 @@ def build(env: Environment, progress: Progress) -> Bridge:
         on_assign=lambda partitions: holder[0].assigned(partitions),
         on_revoke=lambda: holder[0].revoked(),
     )
+    dsn = DatabaseSettings.read(env).dsn()
+    courier = CeleryCourier(app, signing_key=chunk_signing_key(env))
+    dispatcher = Dispatcher(PostgresReplays(dsn), courier, clock=lambda: datetime.now(UTC))
     holder.append(
         Bridge(
             bridge_settings(env),
             topic=kafka.topic,
             source=source,
-            ledger=PostgresLedger(DatabaseSettings.read(env).dsn()),
-            courier=CeleryCourier(app, signing_key=chunk_signing_key(env)),
+            ledger=PostgresLedger(dsn),
+            courier=courier,
             beat=progress.beat,
+            duty=dispatcher.step,
         )
     )
     return holder[0]

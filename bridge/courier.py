@@ -1,7 +1,8 @@
-"""Chunks to the consumers' queues."""
+"""Chunks and dead letters to the consumers' queues."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
 from celery import Celery
@@ -21,10 +22,13 @@ class CourierUnavailable(Exception):
 
 
 class Courier(Protocol):
-    """Carries chunks; may lose or double them."""
+    """Carries chunks and dead letters; may lose or double them."""
 
     def send(self, consumer: Consumer, chunk: Chunk) -> None:
         """Publish the chunk to the consumer's queue. Raises CourierUnavailable."""
+
+    def send_letters(self, consumer: Consumer, letters: Sequence[int]) -> None:
+        """Publish ids of dead letters for the consumer to replay. Raises CourierUnavailable."""
 
     def depths(self) -> dict[Consumer, int]:
         """Messages waiting in each queue. Raises CourierUnavailable."""
@@ -39,13 +43,20 @@ class CeleryCourier:
 
     def send(self, consumer: Consumer, chunk: Chunk) -> None:
         place = f"{chunk.partition} [{chunk.first_offset}, {chunk.next_offset})"
+        self._publish(consumer, consumer.task, to_message(chunk), place)
+
+    def send_letters(self, consumer: Consumer, letters: Sequence[int]) -> None:
+        place = f"letters {letters[0]} to {letters[-1]}"
+        self._publish(consumer, consumer.replay_task, {"letters": list(letters)}, place)
+
+    def _publish(self, consumer: Consumer, task: str, message: dict[str, Any], place: str) -> None:
         try:
             self._app.send_task(
-                consumer.task,
-                kwargs=sealed(to_message(chunk), consumer, self._signing_key),
+                task,
+                kwargs=sealed(message, consumer, self._signing_key),
                 queue=consumer.queue,
                 expires=EXPIRES,
-                # Flower and logs show where the chunk lies, never the players' data.
+                # Flower and logs show where the work lies, never the players' data.
                 argsrepr="()",
                 kwargsrepr=place,
             )

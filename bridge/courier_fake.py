@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
 
@@ -23,6 +24,7 @@ class FaultyCourier:
     refused: float = 0.0
     waiting: list[Parcel] = field(default_factory=list)
     sent: list[Parcel] = field(default_factory=list)
+    letters: list[tuple[Consumer, list[int]]] = field(default_factory=list)
 
     def send(self, consumer: Consumer, chunk: Chunk) -> None:
         if self.random.random() < self.refused:
@@ -32,6 +34,14 @@ class FaultyCourier:
         if self.random.random() < self.lost:
             return
         self.waiting += [parcel] * (2 if self.random.random() < self.doubled else 1)
+
+    def send_letters(self, consumer: Consumer, letters: Sequence[int]) -> None:
+        if self.random.random() < self.refused:
+            raise CourierUnavailable("the broker takes no messages")
+        if self.random.random() >= self.lost:
+            self.letters += [(consumer, list(letters))] * (
+                2 if self.random.random() < self.doubled else 1
+            )
 
     def depths(self) -> dict[Consumer, int]:
         waiting = Counter(consumer for consumer, _ in self.waiting)

@@ -19,14 +19,10 @@ from bridge.inflight import InFlight, Lease
 from bridge.ledger import Advance, Ledger, LedgerUnavailable, PositionMoved
 from bridge.partition import Partition
 from bridge.reading import read
-from bridge.settings import BridgeSettings
+from bridge.settings import PUBLISH_SECONDS, RETRY_SECONDS, BridgeSettings
 from bridge.source import PASS_MESSAGES, PlaceLost, Source, SourceUnavailable
 
 logger = logging.getLogger(__name__)
-RETRY_SECONDS = 1.0
-# What one pass may spend on sending. In strict mode a poll can bring thousands of chunks, and
-# until they are all sent no position would move and no partition be paused.
-PUBLISH_SECONDS = 0.1
 
 
 class Bridge:
@@ -42,6 +38,7 @@ class Bridge:
         ledger: Ledger,
         courier: Courier,
         beat: Callable[[], None],
+        duty: Callable[[float], None] = lambda now: None,
     ) -> None:
         self.settings = settings
         self.topic = topic
@@ -49,6 +46,7 @@ class Bridge:
         self.ledger = ledger
         self.courier = courier
         self.beat = beat
+        self.duty = duty  # once a pass, whatever becomes of Kafka
         self.topic_id: uuid.UUID | None = None
         self.partitions: dict[int, Partition] = {}
         self._assigned: list[int] = []
@@ -76,6 +74,7 @@ class Bridge:
     def step(self, now: float) -> None:
         """One pass; `now` is monotonic."""
         self.beat()
+        self.duty(now)
         try:
             if self._start_at is not None and now >= self._start_at:
                 self._start()

@@ -9,6 +9,10 @@ from bridge.backpressure import Bounds
 from bridge.buffer import CutPolicy
 
 BOUNDS: Final = Bounds(events=20_000, chunks=400)
+RETRY_SECONDS: Final = 1.0
+# What one pass may spend on sending. In strict mode a poll can bring thousands of chunks, and
+# until they are all sent no position would move and no partition be paused.
+PUBLISH_SECONDS: Final = 0.1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -13,7 +13,7 @@ from django.contrib.messages import get_messages
 from django.test import Client
 from django.urls import reverse
 
-from apps.deadletters.models import DeadLetter
+from apps.deadletters.models import DeadLetter, DeadLetterJob
 from apps.events.models import Event
 from apps.leaderboards.models import Entry
 from apps.stats.models import PlayerStatistics
@@ -24,7 +24,8 @@ STATISTICS = "stats_playerstatistics"
 ENTRIES = "leaderboards_entry"
 BOARDS = "leaderboards_board"
 LETTERS = "deadletters_deadletter"
-LISTS = (EVENTS, STATISTICS, ENTRIES, BOARDS, LETTERS)
+JOBS = "deadletters_deadletterjob"
+LISTS = (EVENTS, STATISTICS, ENTRIES, BOARDS, LETTERS, JOBS)
 SCRIPT = "</pre><img src=x onerror=alert(1)>"
 REVERSED = "\u202eada"
 
@@ -83,6 +84,19 @@ def new_letter(offset: int, **changes: Any) -> DeadLetter:
         "raw": b"{}",
     }
     return DeadLetter(**{**fields, **changes})
+
+
+def new_job(**changes: Any) -> DeadLetterJob:
+    fields = {
+        "action": "replay",
+        "filter": {"cause": "22P02"},
+        "per_second": 100,
+        "total": 3,
+        "max_id": 3,
+        "paced_at": NOW,
+        "created_by": "bo",
+    }
+    return DeadLetterJob(**{**fields, **changes})
 
 
 def new_entry(number: int, **changes: Any) -> Entry:

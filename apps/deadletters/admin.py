@@ -1,32 +1,36 @@
-"""Dead letters: what could not be applied, why, and the bytes as they came."""
+"""Dead letters: what could not be applied, why, the bytes as they came, and what may be done."""
 
 from __future__ import annotations
 
-from base64 import b64decode
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
 
-from django.contrib import admin
-from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
 
+from apps.contract.causes import UNREPLAYABLE
 from apps.contract.queues import BRIDGE, Consumer
-from apps.deadletters.models import DeadLetter
+from apps.deadletters import jobs, letter_columns
+from apps.deadletters.jobs import JobRefused
+from apps.deadletters.letter_columns import LETTERS
+from apps.deadletters.letter_pages import JOB, LetterPages
+from apps.deadletters.models import DeadLetter, DeadLetterJob
 from apps.operations.columns import (
-    ABSENT,
     block_column,
     bytes_column,
     json_column,
     link_column,
     moment_column,
-    search_link,
     text_column,
-    visible,
 )
 from apps.operations.filters import static_filter
 from apps.operations.keyset import Keyset
 from apps.operations.read_only import ReadOnlyAdmin
 from apps.operations.search import IndexedSearch
 
-LETTERS = "deadletters.deadletter"
 NEWEST = Keyset(fields=("id",), descending=True)
 CONSUMER = text_column("consumer_service", "consumer")
 STATE = text_column("state")
@@ -35,49 +39,8 @@ PLAYER = link_column("player_id", LETTERS, {"player": "player_id"}, "player")
 GAME = link_column("game_id", LETTERS, {"game": "game_id"}, "game")
 
 
-@admin.display(description="partition/offset")
-def coordinates(letter: DeadLetter) -> str:
-    return f"{letter.partition}/{letter.offset}"
-
-
-@admin.display(description="headers")
-def header_values(letter: DeadLetter) -> str:
-    """Names and values; a value that is no text is shown in hexadecimal."""
-    if not letter.headers:
-        return ABSENT
-    rows = ((visible(str(name)), _header_value(value)) for name, value in letter.headers)
-    return format_html(
-        "<ul>{}</ul>", format_html_join("", "<li><bdi>{}</bdi>: <bdi>{}</bdi></li>", rows)
-    )
-
-
-def _header_value(encoded: str | None) -> str:
-    if encoded is None:
-        return "(null)"
-    value = b64decode(encoded)
-    try:
-        text = value.decode()
-    except UnicodeDecodeError:
-        return f"0x{value.hex()}"
-    return visible(text) if text else "(empty)"
-
-
-@admin.display(description="see also")
-def see_also(letter: DeadLetter) -> str:
-    links: list[SafeString] = []
-    if letter.event_id is not None:
-        event = str(letter.event_id)
-        links += [
-            search_link("the event in the log", "events.event", event=event),
-            search_link("all its dead letters", LETTERS, event=event),
-        ]
-    if letter.player_id:
-        links.append(search_link("the player's events", "events.event", player=letter.player_id))
-    return format_html_join(" · ", "{}", ((link,) for link in links)) if links else ABSENT
-
-
 @admin.register(DeadLetter)
-class DeadLetterAdmin(ReadOnlyAdmin):
+class DeadLetterAdmin(LetterPages, ReadOnlyAdmin):
     """The newest first."""
 
     list_order = NEWEST
@@ -88,12 +51,15 @@ class DeadLetterAdmin(ReadOnlyAdmin):
             ("player", "player_id"),
             ("game", "game_id"),
             ("cause", "cause"),
+            ("job", "job"),
         )
     )
     bare_words = ("event", "player")
     bare_meaning = "A UUID alone is an event's id, other text a player's."
     payloads = ("original_event",)
-    bulky = ("raw", "key", "headers", "error_message")
+    bulky = ("raw", "key", "headers", "error_message", "edited")
+    change_list_template = "deadletters/change_list.html"
+    change_form_template = "deadletters/change_form.html"
     list_display = (
         "id",
         CAUSE,
@@ -102,7 +68,7 @@ class DeadLetterAdmin(ReadOnlyAdmin):
         PLAYER,
         GAME,
         STATE,
-        coordinates,
+        letter_columns.coordinates,
         moment_column("created_at"),
     )
     static_filters = (
@@ -120,6 +86,11 @@ class DeadLetterAdmin(ReadOnlyAdmin):
                 "exception",
                 block_column("error_message"),
                 moment_column("created_at"),
+                letter_columns.replayed,
+                link_column("job_id", LETTERS, {"job": "job_id"}, "job"),
+                moment_column("next_retry_at", "next retry"),
+                letter_columns.closed,
+                letter_columns.letter_history,
             ),
         ),
         (
@@ -129,8 +100,9 @@ class DeadLetterAdmin(ReadOnlyAdmin):
                 text_column("event_type"),
                 PLAYER,
                 GAME,
+                letter_columns.edited_event,
                 json_column("original_event"),
-                see_also,
+                letter_columns.see_also,
             ),
         ),
         (
@@ -140,9 +112,120 @@ class DeadLetterAdmin(ReadOnlyAdmin):
                 "topic_id",
                 "partition",
                 "offset",
-                header_values,
+                letter_columns.header_values,
                 bytes_column("key"),
                 bytes_column("raw"),
             ),
         ),
     )
+
+    class Media:
+        css = {"all": ("deadletters/letters.css",)}
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        letter: DeadLetter = kwargs["obj"]
+        is_open, has_bytes = letter.state == DeadLetter.State.OPEN, letter.cause not in UNREPLAYABLE
+        context |= {
+            "letter": letter,
+            "may_replay": is_open and has_bytes and self.has_replay_permission(request),
+            "may_edit": is_open and has_bytes and self.has_edit_permission(request),
+            "may_discard": is_open and self.has_discard_permission(request),
+            "may_reopen": letter.state == DeadLetter.State.DISCARDED
+            and self.has_discard_permission(request),
+        }
+        return super().render_change_form(request, context, *args, **kwargs)
+
+
+@admin.register(DeadLetterJob)
+class DeadLetterJobAdmin(ReadOnlyAdmin):
+    """Bulk replays and discards, the newest first."""
+
+    list_order = NEWEST
+    list_display = (
+        "id",
+        text_column("action"),
+        text_column("state"),
+        "released",
+        "total",
+        text_column("created_by"),
+        moment_column("created_at"),
+    )
+    static_filters = (static_filter("state", "state", DeadLetterJob.State.values),)
+    change_form_template = "deadletters/job.html"
+    sections = (
+        (
+            None,
+            (
+                "id",
+                text_column("action"),
+                text_column("state"),
+                "filter",
+                text_column("reason"),
+                "per_second",
+                "total",
+                "released",
+                text_column("created_by"),
+                moment_column("created_at"),
+                moment_column("finished_at"),
+                letter_columns.job_history,
+            ),
+        ),
+    )
+
+    class Media:
+        css = {"all": ("deadletters/letters.css",)}
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        deeds: dict[str, Callable[..., None]] = {
+            "pause": jobs.pause,
+            "resume": jobs.resume,
+            "cancel": lambda job, *, by: jobs.cancel(job, by=by, now=datetime.now(UTC)),
+        }
+        own = [
+            path(
+                f"<int:job>/{name}/",
+                view(self.change_page),
+                {"deed": deed},
+                name=f"deadletters_deadletterjob_{name}",
+            )
+            for name, deed in deeds.items()
+        ]
+        return [*own, *super().get_urls()]
+
+    def change_page(
+        self, request: HttpRequest, job: int, deed: Callable[..., None]
+    ) -> HttpResponse:
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        action = DeadLetterJob.objects.filter(pk=job).values_list("action", flat=True).first()
+        if not _may_change(request, action):
+            raise PermissionDenied
+        try:
+            deed(job, by=str(request.user.get_username()))
+        except JobRefused as error:
+            messages.error(request, str(error))
+        return HttpResponseRedirect(reverse(JOB, args=(job,)))
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        job: DeadLetterJob = kwargs["obj"]
+        state = DeadLetterJob.State
+        may_change = _may_change(request, job.action)
+        progress = jobs.progress(job)
+        context |= {
+            "job": job,
+            "progress": progress,
+            "under_way": not progress.settled and job.state != state.PAUSED,
+            "may_pause": may_change and job.state == state.RUNNING,
+            "may_resume": may_change and job.state == state.PAUSED,
+            "may_cancel": may_change and job.state in (state.RUNNING, state.PAUSED),
+        }
+        return super().render_change_form(request, context, *args, **kwargs)
+
+
+def _may_change(request: HttpRequest, action: str | None) -> bool:
+    return action is not None and bool(request.user.has_perm(f"deadletters.{action}_deadletter"))

@@ -13,7 +13,7 @@ class DeadLettersConfig(AppConfig):
 
     def ready(self) -> None:
         # Models can only be imported once the registry is ready.
-        from apps.deadletters.gauges import count_open
+        from apps.deadletters.gauges import count_letters
         from apps.monitoring.views import before_scrape
 
-        before_scrape.append(count_open)
+        before_scrape.append(count_letters)

@@ -6,6 +6,50 @@ from django.db import models
 from django.db.models.functions import Now
 
 
+class DeadLetterJob(models.Model):
+    """A replay or discard of all open letters that match a filter, at a bounded rate.
+
+    The dispatcher walks the ids from `cursor` to `max_id`; letters that come later are not part.
+    """
+
+    class Action(models.TextChoices):
+        REPLAY = "replay"
+        DISCARD = "discard"
+
+    class State(models.TextChoices):
+        RUNNING = "running"
+        PAUSED = "paused"
+        CANCELLED = "cancelled"
+        DONE = "done"
+
+    id = models.BigAutoField(primary_key=True)
+    action = models.TextField(choices=Action.choices)
+    filter = models.JSONField(default=dict, help_text="Column -> value; created in [from, until)")
+    reason = models.TextField(default="", db_default="")
+    per_second = models.IntegerField(help_text="Letters released a second at most")
+    state = models.TextField(choices=State.choices, default=State.RUNNING)
+    total = models.BigIntegerField(help_text="Letters that matched when the job was made")
+    max_id = models.BigIntegerField(help_text="The newest letter that can be part")
+    cursor = models.BigIntegerField(default=0, help_text="Every letter up to here was looked at")
+    released = models.BigIntegerField(default=0, help_text="Letters that were open when reached")
+    paced_at = models.DateTimeField(help_text="Up to here the rate is used")
+    created_by = models.TextField()
+    created_at = models.DateTimeField(db_default=Now())
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "dead_letter_jobs"
+        verbose_name = "replay job"
+        indexes = (
+            models.Index(
+                name="dead_letter_jobs_running", fields=("id",), condition=models.Q(state="running")
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.action} job {self.pk}, {self.state}"
+
+
 class DeadLetter(models.Model):
     """One event that one consumer could not apply, or one message that is no event."""
 
@@ -37,8 +81,38 @@ class DeadLetter(models.Model):
     raw = models.BinaryField(help_text="The message's bytes, untouched")
     created_at = models.DateTimeField(db_default=Now())
 
+    edited = models.BinaryField(null=True, help_text="The event that a replay applies instead")
+    edited_by = models.TextField(default="", db_default="")
+    edited_at = models.DateTimeField(null=True)
+
+    replays = models.IntegerField(default=0, db_default=0, help_text="How often it was replayed")
+    last_replayed_at = models.DateTimeField(null=True)
+    last_replayed_by = models.TextField(default="", db_default="")
+    job = models.ForeignKey(
+        DeadLetterJob, null=True, on_delete=models.PROTECT, related_name="letters", db_index=False
+    )
+    next_retry_at = models.DateTimeField(null=True, help_text="When it replays without being asked")
+    next_send_at = models.DateTimeField(null=True, help_text="When it goes to the queue (again)")
+    sends = models.IntegerField(default=0, db_default=0, help_text="Since it was released")
+    unfinished = models.IntegerField(
+        default=0, db_default=0, help_text="Tries since its release that a worker did not survive"
+    )
+    committed_at = models.DateTimeField(
+        null=True, help_text="Its effect is committed; while replaying, Redis may lack it"
+    )
+    duplicate = models.BooleanField(
+        default=False, db_default=False, help_text="The event was applied before: no effect"
+    )
+    closed_at = models.DateTimeField(null=True)
+    closed_by = models.TextField(default="", db_default="")
+
     class Meta:
         db_table = "dlq_events"
+        permissions = (
+            ("replay_deadletter", "Can replay dead letters"),
+            ("edit_deadletter", "Can edit the event of a dead letter"),
+            ("discard_deadletter", "Can discard and reopen dead letters"),
+        )
         constraints = (
             models.UniqueConstraint(
                 name="dlq_events_once_per_coordinates",
@@ -63,7 +137,58 @@ class DeadLetter(models.Model):
             models.Index(name="dlq_events_player", fields=("player_id", "-id")),
             models.Index(name="dlq_events_game", fields=("game_id", "-id")),
             models.Index(name="dlq_events_event", fields=("event_id",)),
+            # The dispatcher looks four times a second: nothing to do must cost nothing.
+            models.Index(
+                name="dlq_events_to_send",
+                fields=("next_send_at",),
+                condition=models.Q(state="replaying"),
+            ),
+            models.Index(
+                name="dlq_events_to_retry",
+                fields=("next_retry_at",),
+                condition=models.Q(state="open", next_retry_at__isnull=False),
+            ),
+            models.Index(
+                name="dlq_events_job",
+                fields=("job", "-id"),
+                include=("state",),
+                condition=models.Q(job__isnull=False),
+            ),
         )
 
     def __str__(self) -> str:
         return f"{self.consumer_service}: {self.cause} at {self.partition}/{self.offset}"
+
+
+class DeadLetterAction(models.Model):
+    """What was done with a letter or a job, by whom and when; rows are only ever added."""
+
+    id = models.BigAutoField(primary_key=True)
+    letter = models.ForeignKey(
+        DeadLetter, null=True, on_delete=models.PROTECT, related_name="actions", db_index=False
+    )
+    job = models.ForeignKey(
+        DeadLetterJob, null=True, on_delete=models.PROTECT, related_name="actions", db_index=False
+    )
+    action = models.TextField()
+    by = models.TextField()
+    at = models.DateTimeField(db_default=Now())
+    detail = models.JSONField(default=dict, db_default=models.Value({}, models.JSONField()))
+
+    class Meta:
+        db_table = "dead_letter_actions"
+        indexes = (
+            models.Index(
+                name="dead_letter_actions_letter",
+                fields=("letter", "id"),
+                condition=models.Q(letter__isnull=False),
+            ),
+            models.Index(
+                name="dead_letter_actions_job",
+                fields=("job", "id"),
+                condition=models.Q(job__isnull=False, letter__isnull=True),
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.action} by {self.by}"

@@ -8,11 +8,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+from django.db.models import DateTimeField, ExpressionWrapper
+from django.db.models.functions import Now
 
+from apps.contract.causes import FAN_OUT
 from apps.contract.chunk import Chunk, Record, Refused
-from apps.contract.envelope import encode
+from apps.contract.envelope import Event, encode
 from apps.contract.limits import MAX_DEPTH, depth
 from apps.contract.queues import BRIDGE, Consumer
+from apps.deadletters import auto_retry
 from apps.deadletters.models import DeadLetter
 
 
@@ -55,7 +59,7 @@ def of_event(
     return Letter(
         consumer_service=consumer.value,
         cause=cause,
-        error_message=_readable(str(error).encode("utf-8", "replace")),
+        error_message=readable(str(error).encode("utf-8", "replace")),
         exception=type(error).__name__,
         topic=chunk.topic,
         topic_id=str(chunk.topic_id),
@@ -76,7 +80,7 @@ def of_message(chunk: Chunk, refused: Refused) -> Letter:
     return Letter(
         consumer_service=BRIDGE if refused.consumer is None else refused.consumer.value,
         cause=refused.code,
-        error_message=_readable(refused.message.encode("utf-8", "replace")),
+        error_message=readable(refused.message.encode("utf-8", "replace")),
         exception="EventInvalid",
         topic=chunk.topic,
         topic_id=str(chunk.topic_id),
@@ -94,13 +98,13 @@ def original(raw: bytes) -> Any:
     try:
         value = msgspec.json.decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return _readable(raw)
+        return readable(raw)
     # A NUL is legal JSON that jsonb refuses (22P05); what is deeper than an event may be could be
     # read here and yet not be written, further down the stack.
-    return _readable(raw) if b"\\u0000" in raw or depth(raw) > MAX_DEPTH else value
+    return readable(raw) if b"\\u0000" in raw or depth(raw) > MAX_DEPTH else value
 
 
-def _readable(raw: bytes) -> str:
+def readable(raw: bytes) -> str:
     """Text of any bytes that PostgreSQL can store: UTF-8 where it is, NUL replaced."""
     return raw.decode("utf-8", "replace").replace("\x00", "\ufffd")
 
@@ -124,6 +128,7 @@ def store(letters: Sequence[Letter]) -> int:
                         if name != "headers"
                     },
                     headers=[list(header) for header in letter.headers],
+                    next_retry_at=_first_retry(letter),
                 )
                 for letter in letters
             ],
@@ -147,3 +152,46 @@ def stored_offsets(letters: Sequence[Letter]) -> set[int]:
             offset__in=[letter.offset for letter in held],
         ).values_list("offset", flat=True)
     }
+
+
+def _first_retry(letter: Letter) -> Any:
+    place = auto_retry.place(letter.topic_id, letter.partition, letter.offset)
+    delay = auto_retry.delay(letter.cause, replays=0, place=place)
+    return None if delay is None else ExpressionWrapper(Now() + delay, DateTimeField())
+
+
+def fan_out(letter: DeadLetter, event: Event) -> None:
+    """Have stats and leaderboards apply the event of a refused message that logging applied.
+
+    Runs in the transaction in which logging applies it. Who has a letter of the event already
+    is about to apply it or has refused it: nothing is added.
+    """
+    raw = encode(event)
+    DeadLetter.objects.bulk_create(
+        [
+            DeadLetter(
+                original_event=original(raw),
+                error_message="The event of a refused message that was mended",
+                consumer_service=consumer.value,
+                cause=FAN_OUT,
+                state=DeadLetter.State.REPLAYING,
+                event_id=event.event_id,
+                event_type=event.event_type,
+                player_id=event.player_id,
+                game_id=event.game_id,
+                topic=letter.topic,
+                topic_id=letter.topic_id,
+                partition=letter.partition,
+                offset=letter.offset,
+                key=letter.key,
+                headers=letter.headers,
+                raw=raw,
+                replays=1,
+                last_replayed_by=letter.last_replayed_by,
+                last_replayed_at=Now(),
+                next_send_at=Now(),
+            )
+            for consumer in (Consumer.STATS, Consumer.LEADERBOARDS)
+        ],
+        ignore_conflicts=True,
+    )

@@ -1,4 +1,4 @@
-"""The door of the `leaderboards` queue."""
+"""The doors of the `leaderboards` queue."""
 
 from __future__ import annotations
 
@@ -8,10 +8,16 @@ from celery import shared_task
 
 from apps.contract.queues import Consumer
 from apps.leaderboards.services import LeaderboardsConsumer
-from apps.ledger.door import receive
+from apps.ledger.door import receive, receive_letters
 
 
 @shared_task(name=Consumer.LEADERBOARDS.task, queue=Consumer.LEADERBOARDS.queue)
 def apply_chunk(**message: Any) -> None:
     """Apply one chunk; `message` is what `apps.contract.chunk.to_message` made."""
     receive(LeaderboardsConsumer(), message)
+
+
+@shared_task(name=Consumer.LEADERBOARDS.replay_task, queue=Consumer.LEADERBOARDS.queue)
+def replay_letters(**message: Any) -> None:
+    """Replay dead letters; `message` is `{"letters": [ids]}`."""
+    receive_letters(LeaderboardsConsumer(), message)

@@ -1,4 +1,4 @@
-"""What the three task doors share: from a message on the queue to a persisted chunk."""
+"""What the three consumers' task doors share: from a message on the queue to its effect."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from apps.contract.seal import SealBroken, unsealed
 from apps.failpoints.points import Failpoint, reach
 from apps.ledger.breaker import Line
 from apps.ledger.persistence import Delivery, persist
+from apps.ledger.replays import replay
 from apps.ledger.services import ChunkConsumer
 from apps.monitoring import metrics
 from apps.monitoring.progress import Progress
@@ -65,20 +66,38 @@ def _receive(consumer: ChunkConsumer, chunk: Chunk) -> None:
     progress.beat()
 
 
+def receive_letters(consumer: ChunkConsumer, message: Mapping[str, Any]) -> None:
+    """Replay the dead letters of a message. Raises LettersLeft; the bridge sends again."""
+    fields = _unsealed(consumer, message)
+    if fields is not None:
+        replay(consumer, fields["letters"], stopping=_stopping, beat=progress.beat)
+    progress.beat()
+
+
 def _opened(consumer: ChunkConsumer, message: Mapping[str, Any]) -> Chunk | None:
+    fields = _unsealed(consumer, message)
+    if fields is None:
+        return None
     try:
-        return from_message(unsealed(message, consumer.name, settings.CHUNK_SIGNING_KEY))
-    except SealBroken as error:
-        reason, why = "seal", str(error)
+        return from_message(fields)
     except ChunkInvalid as error:
-        reason, why = "shape", str(error)
+        return _refuse(consumer, "shape", error)
+
+
+def _unsealed(consumer: ChunkConsumer, message: Mapping[str, Any]) -> dict[str, Any] | None:
+    try:
+        return unsealed(message, consumer.name, settings.CHUNK_SIGNING_KEY)
+    except SealBroken as error:
+        return _refuse(consumer, "seal", error)
+
+
+def _refuse(consumer: ChunkConsumer, reason: str, error: Exception) -> None:
     name = consumer.name.value
     metrics.queue_messages_refused.labels(consumer=name, reason=reason).inc()
     logger.error(
         "message refused that is not the bridge's",
-        extra={"consumer": name, "reason": reason, "error": why},
+        extra={"consumer": name, "reason": reason, "error": str(error)},
     )
-    return None
 
 
 def _redelivered() -> bool:

@@ -65,3 +65,14 @@ def _of_sqlstate(state: str) -> Failure:
     if state[:2] in _OUTAGE or state in _OUTAGE_CODES:
         return Failure.OUTAGE
     return Failure.DEPLOY_FAULT
+
+
+def cause_of(error: BaseException) -> str:
+    """A dead letter's cause: the rule's code, the SQLSTATE, or the exception's type."""
+    for seen in causes(error):
+        if isinstance(seen, EventRefused):
+            return seen.code
+        state = getattr(seen, "pgcode", None)
+        if state:
+            return str(state)
+    return type(error).__name__

@@ -16,7 +16,7 @@ from apps.failpoints.points import Failpoint, reach
 from apps.ledger import breakers, chunks
 from apps.ledger.breaker import Line, judge
 from apps.ledger.breakers import BreakerTripped
-from apps.ledger.failures import EventRefused, Failure, causes, classify, is_race
+from apps.ledger.failures import Failure, cause_of, classify, is_race
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -172,7 +172,7 @@ def bisected(consumer: ChunkConsumer, records: list[Record], *, again: bool = Fa
 
 def letters_of(consumer: Consumer, chunk: Chunk, result: Applied) -> list[Letter]:
     letters = [
-        dead_letters.of_event(consumer, chunk, record, error, cause=_cause(error))
+        dead_letters.of_event(consumer, chunk, record, error, cause=cause_of(error))
         for record, error in result.refused
     ]
     # A refused message concerns no consumer in particular; it rides with the log's chunk so that
@@ -183,14 +183,3 @@ def letters_of(consumer: Consumer, chunk: Chunk, result: Applied) -> list[Letter
         if (refused.consumer or Consumer.LOGGING) is consumer
     ]
     return letters
-
-
-def _cause(error: BaseException) -> str:
-    """The rule's code, the SQLSTATE, or the exception's type."""
-    for seen in causes(error):
-        if isinstance(seen, EventRefused):
-            return seen.code
-        state = getattr(seen, "pgcode", None)
-        if state:
-            return str(state)
-    return type(error).__name__

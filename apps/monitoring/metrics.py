@@ -174,6 +174,37 @@ SPECIFICATIONS: Final = (
         meaning="Dead letters that nobody has replayed or discarded.",
         remedy="Read them in the admin: each has its cause.",
     ),
+    Specification(
+        name="dead_letters_replaying",
+        kind="gauge",
+        process="web",
+        labels=("consumer",),
+        meaning="Dead letters that were released and are not applied yet.",
+        remedy="Not falling: the bridge or that consumer's worker is away, or holds its line.",
+    ),
+    Specification(
+        name="dead_letter_jobs_running",
+        kind="gauge",
+        process="web",
+        meaning="Bulk replays and discards that are running.",
+        remedy="See its page in the admin; pause or cancel it there.",
+    ),
+    Specification(
+        name="dead_letters_replayed_total",
+        kind="counter",
+        process="worker",
+        labels=("consumer", "outcome"),
+        meaning="Replays; outcome is applied, duplicate (no effect) or failed (open again).",
+        remedy="Many failed: the cause is not mended yet; edit the events or discard them.",
+    ),
+    Specification(
+        name="dead_letters_sent_total",
+        kind="counter",
+        process="bridge",
+        labels=("consumer", "reason"),
+        meaning="Dead letters sent to a queue; reason is first or lease (sent again).",
+        remedy="Many leases: the worker is away or dies of a letter.",
+    ),
 )
 
 _BY_NAME: Final = {spec.name: spec for spec in SPECIFICATIONS}
@@ -212,3 +243,7 @@ chunks_published = _counter("chunks_published_total")
 queue_messages_refused = _counter("queue_messages_refused_total")
 messages_refused = _counter("messages_refused_total")
 dead_letters_open = _gauge("dead_letters_open")
+dead_letters_replaying = _gauge("dead_letters_replaying")
+dead_letter_jobs_running = _gauge("dead_letter_jobs_running")
+dead_letters_replayed = _counter("dead_letters_replayed_total")
+dead_letters_sent = _counter("dead_letters_sent_total")

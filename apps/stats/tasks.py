@@ -1,4 +1,4 @@
-"""The door of the `stats` queue."""
+"""The doors of the `stats` queue."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from celery import shared_task
 
 from apps.contract.queues import Consumer
-from apps.ledger.door import receive
+from apps.ledger.door import receive, receive_letters
 from apps.stats.services import StatsConsumer
 
 
@@ -15,3 +15,9 @@ from apps.stats.services import StatsConsumer
 def apply_chunk(**message: Any) -> None:
     """Apply one chunk; `message` is what `apps.contract.chunk.to_message` made."""
     receive(StatsConsumer(), message)
+
+
+@shared_task(name=Consumer.STATS.replay_task, queue=Consumer.STATS.queue)
+def replay_letters(**message: Any) -> None:
+    """Replay dead letters; `message` is `{"letters": [ids]}`."""
+    receive_letters(StatsConsumer(), message)

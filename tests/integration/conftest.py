@@ -8,11 +8,11 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from apps.deadletters.models import DeadLetter
+from apps.deadletters.models import DeadLetter, DeadLetterJob
 from apps.events.models import Event
 from apps.leaderboards.models import Board, Entry
 from apps.stats.models import PlayerStatistics
-from tests.admin_site import LISTS, new_entry, new_event, new_letter, new_statistics
+from tests.admin_site import LISTS, new_entry, new_event, new_job, new_letter, new_statistics
 from tests.builders import GAME
 from tests.services import Stack, discard, new_stack
 from tests.stack_probes import up
@@ -29,6 +29,7 @@ def one_of_each() -> dict[str, object]:
     """The key of one row in every list."""
     Event.objects.bulk_create([new_event(1)])
     DeadLetter.objects.bulk_create([new_letter(1)])
+    DeadLetterJob.objects.bulk_create([new_job()])
     Entry.objects.bulk_create([new_entry(1)])
     PlayerStatistics.objects.bulk_create([new_statistics("ada", 3)])
     Board.objects.create(
@@ -45,6 +46,7 @@ def one_of_each() -> dict[str, object]:
         Entry.objects.get().pk,
         Board.objects.get().pk,
         DeadLetter.objects.get().pk,
+        DeadLetterJob.objects.get().pk,
     )
     return dict(zip(LISTS, keys, strict=True))
 

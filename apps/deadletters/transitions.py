@@ -1,0 +1,86 @@
+"""From one state of a dead letter to the next: each a compare-and-set with its audit row.
+
+open -> replaying -> applied, or open again; open -> discarded -> open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from django.db import connection
+from psycopg2.extras import Json
+
+from apps.contract.causes import UNREPLAYABLE
+
+# The rows are locked in the order of their ids: two selections that overlap cannot deadlock.
+_MOVE: Final = """
+WITH chosen AS (
+  SELECT id FROM dlq_events
+   WHERE id = ANY(%(ids)s) AND state = %(old)s AND ({condition}) ORDER BY id FOR UPDATE
+), moved AS (
+  UPDATE dlq_events AS l SET {changes} FROM chosen WHERE l.id = chosen.id RETURNING l.id
+)
+INSERT INTO dead_letter_actions (letter_id, action, by, detail)
+SELECT id, %(action)s, %(by)s, %(detail)s FROM moved RETURNING letter_id
+"""
+_RELEASE: Final = _MOVE.format(
+    condition="cause <> ALL(%(unreplayable)s)",
+    changes="""state = 'replaying', replays = l.replays + 1, last_replayed_at = now(),
+         last_replayed_by = %(by)s, job_id = NULL, next_retry_at = NULL, next_send_at = now(),
+         sends = 0, unfinished = 0""",
+)
+_DISCARD: Final = _MOVE.format(
+    condition="true",
+    changes="""state = 'discarded', closed_at = now(), closed_by = %(by)s, job_id = NULL,
+         next_retry_at = NULL""",
+)
+_REOPEN: Final = _MOVE.format(
+    condition="true", changes="state = 'open', closed_at = NULL, closed_by = ''"
+)
+_EDIT: Final = _MOVE.format(
+    condition="true",
+    changes="edited = %(edited)s, edited_by = %(by)s, edited_at = now(), next_retry_at = NULL",
+)
+
+
+def release(ids: Sequence[int], *, by: str) -> list[int]:
+    """Have open letters replayed; those that were open and can be."""
+    return _move(_RELEASE, ids, "open", "replay", by, {}, unreplayable=list(UNREPLAYABLE))
+
+
+def discard(ids: Sequence[int], *, by: str, reason: str) -> list[int]:
+    """Close open letters without replaying them; those that were open."""
+    return _move(_DISCARD, ids, "open", "discard", by, {"reason": reason} if reason else {})
+
+
+def reopen(ids: Sequence[int], *, by: str) -> list[int]:
+    """Open discarded letters again; those that were discarded."""
+    return _move(_REOPEN, ids, "discarded", "reopen", by, {})
+
+
+def edit(letter: int, edited: bytes, *, by: str) -> bool:
+    """Put the edited event beside the original of an open letter; False where it is not open."""
+    detail = {"edited": edited.decode("utf-8", "replace").replace("\x00", "\ufffd")}
+    return bool(_move(_EDIT, [letter], "open", "edit", by, detail, edited=edited))
+
+
+def _move(
+    statement: str,
+    ids: Sequence[int],
+    old: str,
+    action: str,
+    by: str,
+    detail: dict[str, str],
+    **more: Any,
+) -> list[int]:
+    values: dict[str, Any] = {
+        "ids": list(ids),
+        "old": old,
+        "action": action,
+        "by": by,
+        "detail": Json(detail),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(statement, {**more, **values})
+        return sorted(row[0] for row in cursor.fetchall())
