@@ -109,6 +109,14 @@ def _apply(consumer: ChunkConsumer, records: str) -> Applied:
     return consumer.apply(records)
 
 
+def apply_records(consumer: ChunkConsumer, records: list[Record]) -> Applied:
+    """Claim and apply the records in the caller's transaction, outside of any chunk.
+
+    Those that can never be applied are returned as refused. Raises on outage and deploy fault.
+    """
+    return _bisected(consumer, records)
+
+
 def _bisected(consumer: ChunkConsumer, records: list[Record]) -> Applied:
     """Halve until what fails is one event; at most 2 log2(n) savepoints for each such event."""
     if not records:
@@ -132,7 +140,7 @@ def _bisected(consumer: ChunkConsumer, records: list[Record]) -> Applied:
 
 def _letters(consumer: Consumer, chunk: Chunk, result: Applied) -> list[Letter]:
     letters = [
-        dead_letters.of_event(consumer, chunk, record, error, cause=_cause(error))
+        dead_letters.of_event(consumer, chunk, record, error, cause=cause_of(error))
         for record, error in result.refused
     ]
     if consumer is Consumer.LOGGING:
@@ -142,7 +150,7 @@ def _letters(consumer: Consumer, chunk: Chunk, result: Applied) -> list[Letter]:
     return letters
 
 
-def _cause(error: BaseException) -> str:
+def cause_of(error: BaseException) -> str:
     """The rule's code, the SQLSTATE, or the exception's type."""
     for seen in causes(error):
         if isinstance(seen, EventRefused):
