@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from apps.contract.chunk import Refused
 from apps.contract.queues import Consumer
+from apps.contract.reading import read
 from apps.failpoints.points import Failpoint, reach
 from apps.monitoring import metrics
 from bridge.assignment import start
@@ -18,7 +19,6 @@ from bridge.gauges import Gauges
 from bridge.inflight import InFlight, Lease
 from bridge.ledger import Advance, Ledger, LedgerUnavailable, PositionMoved
 from bridge.partition import Partition
-from bridge.reading import read
 from bridge.settings import PUBLISH_SECONDS, RETRY_SECONDS, BridgeSettings
 from bridge.source import PASS_MESSAGES, PlaceLost, Source, SourceUnavailable
 

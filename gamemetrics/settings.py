@@ -97,6 +97,7 @@ INSTALLED_APPS = [
     "apps.monitoring",
     "apps.operations",
     "apps.demo",
+    "apps.reconcile",
 ]
 MIDDLEWARE = [
     "apps.monitoring.middleware.RequestDuration",

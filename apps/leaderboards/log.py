@@ -10,22 +10,8 @@ from typing import Final, NamedTuple
 from django.db import connection
 
 from apps.contract.queues import Consumer
+from apps.ledger.coverage import log_covers
 
-# Every range that leaderboards applied must be behind the log's low watermark: only then does the
-# log hold all that the boards have seen.
-_BEHIND: Final = """
-SELECT count(*) FROM (
-  SELECT topic_id, partition, max(next_offset) AS next_offset FROM (
-    SELECT topic_id, partition, next_offset FROM applied_chunks WHERE consumer = %(boards)s
-    UNION ALL
-    SELECT topic_id, partition, next_offset FROM consumer_positions WHERE consumer = %(boards)s
-  ) AS seen GROUP BY topic_id, partition
-) AS applied
-LEFT JOIN consumer_positions AS log
-  ON log.consumer = %(log)s AND log.topic_id = applied.topic_id
- AND log.partition = applied.partition
-WHERE log.next_offset IS NULL OR log.next_offset < applied.next_offset
-"""
 _READ: Final = """
 SELECT event_id::text, event_type, player_id, event_timestamp, data::text
   FROM events WHERE game_id = %s AND event_type = ANY(%s)
@@ -45,10 +31,7 @@ class LoggedEvent(NamedTuple):
 
 def covers_boards() -> bool:
     """Whether the log holds every event that the leaderboards consumer has applied."""
-    names = {"boards": Consumer.LEADERBOARDS.value, "log": Consumer.LOGGING.value}
-    with connection.cursor() as cursor:
-        cursor.execute(_BEHIND, names)
-        return bool(cursor.fetchone()[0] == 0)
+    return log_covers(Consumer.LEADERBOARDS)
 
 
 def pages(game_id: str, event_types: list[str]) -> Iterator[list[LoggedEvent]]:

@@ -154,6 +154,12 @@ def size(scope: BoardPeriod) -> int | None:
     return int(members)
 
 
+def mark_incomplete(scope: BoardPeriod) -> None:
+    """Have the period's order built anew from PostgreSQL when it is read next."""
+    with outages():
+        client().hdel(scope.keys()[1], "")
+
+
 def top(scope: BoardPeriod, limit: int) -> list[tuple[str, float]]:
     """The first `limit` (member, double) in rank order. Raises CacheUnavailable."""
     with outages():

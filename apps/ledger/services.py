@@ -147,6 +147,14 @@ def _apply(consumer: ChunkConsumer, records: str) -> Applied:
     return consumer.apply(records)
 
 
+def apply_records(consumer: ChunkConsumer, records: list[Record]) -> Applied:
+    """Claim and apply the records in the caller's transaction, outside of any chunk.
+
+    Those that can never be applied are returned as refused. Raises on outage and deploy fault.
+    """
+    return bisected(consumer, records)
+
+
 def bisected(consumer: ChunkConsumer, records: list[Record], *, again: bool = False) -> Applied:
     """Halve until what fails is one event; at most 2 log2(n) savepoints for each such event."""
     if not records:

@@ -65,3 +65,10 @@ def get(game_id: str, player_id: str) -> Statistics | None:
     with outages():
         held = client().get(key(game_id, player_id))
     return _decoder.decode(held) if isinstance(held, bytes) else None
+
+
+def drop(keys: Sequence[str]) -> None:
+    """Forget copies; the next read takes them from PostgreSQL. Raises CacheUnavailable."""
+    if keys:
+        with outages():
+            client().delete(*keys)

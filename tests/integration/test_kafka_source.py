@@ -16,8 +16,8 @@ from confluent_kafka.cimpl import NewTopic
 
 from apps.contract.chunk import Record, Refused
 from apps.contract.envelope import coordinates_id
+from apps.contract.reading import read
 from apps.ingest.publisher import KafkaPublisher
-from bridge.reading import read
 from bridge.source import Ends, KafkaSource
 from tests.builders import NOW, event_id, event_text, parsed
 from tests.kafka_clients import client_of

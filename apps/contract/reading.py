@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-
-from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Message
+from typing import Final, Protocol
 
 from apps.contract.chunk import Record, Refused
 from apps.contract.envelope import (
@@ -17,8 +17,29 @@ from apps.contract.envelope import (
     decode_event,
 )
 
+_NO_TIMESTAMP: Final = 0  # Kafka's TIMESTAMP_NOT_AVAILABLE
 
-def read(message: Message, topic_id: uuid.UUID, now: datetime) -> Record | Refused:
+Header = tuple[str, str | bytes | None]
+
+
+class Received(Protocol):
+    """A message as the Kafka client hands it over."""
+
+    def partition(self) -> int | None: ...
+
+    def offset(self) -> int | None: ...
+
+    def key(self) -> bytes | None: ...
+
+    def value(self) -> bytes | None: ...
+
+    def headers(self) -> Iterable[Header] | Mapping[str, str | bytes | None] | None: ...
+
+    def timestamp(self) -> tuple[int, int]:
+        """Its kind, and milliseconds since 1970."""
+
+
+def read(message: Received, topic_id: uuid.UUID, now: datetime) -> Record | Refused:
     """Validate a message as the API does; the same message gives the same answer every time."""
     offset, partition = message.offset(), message.partition()
     if offset is None or partition is None:
@@ -46,17 +67,17 @@ def read(message: Message, topic_id: uuid.UUID, now: datetime) -> Record | Refus
     return Record.of(event, offset)
 
 
-def _headers(message: Message) -> list[tuple[str, bytes | None]]:
+def _headers(message: Received) -> list[tuple[str, bytes | None]]:
     headers = message.headers() or []
-    pairs = headers.items() if isinstance(headers, dict) else headers
+    pairs = headers.items() if isinstance(headers, Mapping) else headers
     return [(name, v.encode() if isinstance(v, str) else v) for name, v in pairs]
 
 
-def _arrival(message: Message, now: datetime) -> datetime:
+def _arrival(message: Received, now: datetime) -> datetime:
     """The record's own timestamp, which a second reading finds again; our clock where it is
     absent or forged."""
     kind, milliseconds = message.timestamp()
-    if kind == TIMESTAMP_NOT_AVAILABLE or milliseconds <= 0:
+    if kind == _NO_TIMESTAMP or milliseconds <= 0:
         return now
     limit = (now + MAX_AHEAD).timestamp() * 1000
     return datetime.fromtimestamp(milliseconds / 1000, UTC) if milliseconds <= limit else now

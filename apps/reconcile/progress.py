@@ -1,0 +1,117 @@
+"""What a run shows while it compares: a bar on a terminal, a line now and then elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final, Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+LINE_EVERY: Final = 2.0  # seconds, where there is no terminal
+
+
+class Display(Protocol):
+    """Where steps are shown."""
+
+    def begin(self, title: str, total: int) -> None:
+        """A step of about `total` items begins."""
+
+    def advance(self, items: int) -> None:
+        """So many more are done."""
+
+    def end(self) -> None:
+        """The step is over."""
+
+
+class Silent:
+    """For callers with an output of their own."""
+
+    def begin(self, title: str, total: int) -> None:
+        """Shows nothing."""
+
+    def advance(self, items: int) -> None:
+        """Shows nothing."""
+
+    def end(self) -> None:
+        """Shows nothing."""
+
+
+class Lines:
+    """For files, pipes and CI."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._title, self._total, self._done = "", 0, 0
+        self._began = self._shown = 0.0
+
+    def begin(self, title: str, total: int) -> None:
+        self._title, self._total, self._done = title, total, 0
+        self._began = self._shown = time.monotonic()
+
+    def advance(self, items: int) -> None:
+        self._done += items
+        if time.monotonic() - self._shown >= LINE_EVERY:
+            self._shown = time.monotonic()
+            self._show(f"of about {self._total:,}")
+
+    def end(self) -> None:
+        self._show("done")
+
+    def _show(self, note: str) -> None:
+        seconds = max(time.monotonic() - self._began, 0.001)
+        self._console.print(
+            f"  {self._title:<34} {self._done:>11,} {note}"
+            f"  {seconds:.1f} s  {self._done / seconds:,.0f}/s",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
+
+
+class Bar:
+    """For a terminal."""
+
+    def __init__(self, console: Console) -> None:
+        self._progress = Progress(
+            TextColumn("  {task.description:<34}"),
+            BarColumn(bar_width=30),
+            TextColumn("{task.completed:>11,.0f}"),
+            TextColumn("{task.fields[rate]:>9,.0f}/s"),
+            TimeElapsedColumn(),
+            console=console,
+        )
+        self._task: TaskID | None = None
+        self._began, self._done = 0.0, 0
+
+    def begin(self, title: str, total: int) -> None:
+        self._began, self._done = time.monotonic(), 0
+        self._task = self._progress.add_task(title, total=max(total, 1), rate=0.0)
+        self._progress.start()
+
+    def advance(self, items: int) -> None:
+        self._done += items
+        if self._task is not None:
+            rate = self._done / max(time.monotonic() - self._began, 0.001)
+            self._progress.update(self._task, completed=self._done, rate=rate)
+
+    def end(self) -> None:
+        if self._task is not None:
+            self._progress.update(self._task, total=max(self._done, 1))
+        self._progress.stop()
+
+
+@contextmanager
+def step(display: Display, title: str, total: int) -> Iterator[None]:
+    """A step; it ends with the block, whatever happens in it."""
+    display.begin(title, total)
+    try:
+        yield
+    finally:
+        display.end()
+
+
+def display(console: Console) -> Display:
+    return Bar(console) if console.is_terminal else Lines(console)

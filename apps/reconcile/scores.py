@@ -1,0 +1,82 @@
+"""The single scores of a game's applied events, as a temporary table; nothing is merged here."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from datetime import datetime
+from typing import Any, Final
+
+from django.db import connection
+
+from apps.contract.queues import Consumer
+from apps.leaderboards.folding import scores
+from apps.leaderboards.periods import Period, start_of
+from apps.leaderboards.rules import Definition, Operator, Order
+from apps.ledger.failures import EventRefused
+from apps.reconcile import given
+
+_TABLE: Final = """
+DROP TABLE IF EXISTS reconcile_scores;
+CREATE TEMP TABLE reconcile_scores (
+  board text, sums boolean, descending boolean, player_id text COLLATE "C", score numeric,
+  at timestamptz, alltime timestamptz, daily timestamptz, weekly timestamptz, monthly timestamptz
+) ON COMMIT DROP
+"""
+_COPY: Final = "COPY reconcile_scores FROM STDIN"
+_APPLIED: Final = f"""
+SELECT player_id, event_type, at, data::text FROM ({given.applied(Consumer.LEADERBOARDS)}) AS given
+"""
+_PAGE: Final = 5_000
+_ESCAPES: Final = str.maketrans({"\\": "\\\\"})
+
+Applied = tuple[str, str, datetime, str]  # player_id, event_type, at, JSON text
+
+
+def collect(definitions: Sequence[Definition], game_id: str, players: list[str] | None) -> None:
+    """Fill the table, inside the caller's transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute(_TABLE)
+    types = sorted({name for definition in definitions for name in definition.scoring})
+    for page in _pages({"game_id": game_id, "players": players, "types": types}):
+        lines = "".join(line for event in page for line in _lines(definitions, event))
+        with connection.cursor() as cursor:
+            cursor.copy_expert(_COPY, io.StringIO(lines))
+
+
+def _pages(parameters: dict[str, Any]) -> Iterator[list[Applied]]:
+    connection.ensure_connection()
+    assert connection.connection is not None
+    with closing(connection.connection.cursor(name="gamemetrics_reconcile")) as cursor:
+        cursor.itersize = _PAGE
+        cursor.execute(_APPLIED, parameters)
+        while rows := cursor.fetchmany(_PAGE):
+            yield rows
+
+
+def _lines(definitions: Sequence[Definition], event: Applied) -> Iterator[str]:
+    player_id, event_type, at, data = event
+    for definition in definitions:
+        try:
+            found = scores([definition], event_type, player_id, at, data)
+        except EventRefused:
+            # Applied before this board was declared, and no score on it.
+            continue
+        for scored in found:
+            starts = [
+                start_of(period, at, definition.timezone).isoformat()
+                if period in definition.periods
+                else r"\N"
+                for period in Period
+            ]
+            fields = (
+                definition.name,
+                "t" if definition.operator is Operator.SUM else "f",
+                "t" if definition.order is Order.DESC else "f",
+                player_id.translate(_ESCAPES),
+                str(scored.score),
+                at.isoformat(),
+                *starts,
+            )
+            yield "\t".join(fields) + "\n"
