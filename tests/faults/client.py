@@ -124,6 +124,11 @@ class Client:
         return None
 
     @property
+    def lost_answers(self) -> int:
+        """How many requests ended without any answer."""
+        return sum(n for status, n in self.statuses.items() if not status.isdigit())
+
+    @property
     def gives_up(self) -> bool:
         return self._given_up.is_set()
 
@@ -133,6 +138,10 @@ class Client:
     def repeats_batch(self) -> bool:
         with self._lock:
             return self.chance.random() >= NEVER_REPEATED
+
+    def note_sent(self, index: int) -> None:
+        """Somebody sent the event; what became of it is not known yet."""
+        self.note(index, Told.UNKNOWN)
 
     def note(self, index: int, told: Told) -> None:
         self.told[index] = max(self.told[index], told)

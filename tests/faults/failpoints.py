@@ -32,7 +32,7 @@ class Failpoints:
         self.file.unlink(missing_ok=True)
 
     def fire(
-        self, point: str, *, times: int = 1, action: str = "exit", seconds: float = 20, **rule: Any
+        self, point: str, *, times: int = 1, action: str = "exit", within: float = 30, **rule: Any
     ) -> int:
         """Arm one point, wait until it fired `times` over all processes; how often it did."""
         tokens = self._tokens / uuid.uuid4().hex
@@ -40,6 +40,6 @@ class Failpoints:
         for number in range(times):
             (tokens / str(number)).touch()
         self.arm({point: {"action": action, "tokens": str(tokens), **rule}})
-        wait_until(lambda: not any(tokens.iterdir()), seconds=seconds, every=0.02)
+        wait_until(lambda: not any(tokens.iterdir()), seconds=within, every=0.02)
         self.clear()
         return times - len(list(tokens.iterdir()))

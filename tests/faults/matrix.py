@@ -11,12 +11,22 @@ from tests.faults import mounts
 from tests.faults.needs import Needs
 from tests.faults.rig import Rig
 from tests.faults.row import Row
-from tests.faults.rows import bridges, redis_faults, workers
+from tests.faults.rows import (
+    api,
+    bridges,
+    kafka_faults,
+    postgres_faults,
+    redis_faults,
+    together,
+    workers,
+)
 from tests.faults.seed_run import Outcome, run_seed
 from tests.faults.topic import Topic
 
 ROWS: Final[dict[str, Row]] = {
-    row.number: row for module in (bridges, redis_faults, workers) for row in module.ROWS
+    row.number: row
+    for module in (api, kafka_faults, bridges, redis_faults, workers, postgres_faults, together)
+    for row in module.ROWS
 }
 
 

@@ -38,9 +38,13 @@ class PostgresServer:
     def data(self) -> Path:
         return self.layout.postgres
 
-    def launch(self) -> Launch:
+    def launch(self, *, max_wal_mb: int = 0) -> Launch:
+        """How to start it; its cluster is made here. `max_wal_mb` bounds what it keeps of WAL."""
         postgres.prepare(os.environ, self.layout, self.ports, self.credentials)
-        return Launch.load(self.layout.launch_file("postgres"))
+        launch = Launch.load(self.layout.launch_file("postgres"))
+        if not max_wal_mb:
+            return launch
+        return replace(launch, argv=[*launch.argv, "-c", f"max_wal_size={max_wal_mb}MB"])
 
     def answers(self) -> bool:
         return postgres.answers(self.ports, self.credentials)

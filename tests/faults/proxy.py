@@ -33,6 +33,7 @@ class _Connection:
     # The answer to what was said last is dropped, and tells that it came.
     cut: threading.Event = field(default_factory=threading.Event)
     answered: threading.Event = field(default_factory=threading.Event)
+    stranded: threading.Event = field(default_factory=threading.Event)
 
     def reset(self) -> None:
         _reset(self.client)
@@ -85,6 +86,13 @@ class Proxy:
         self.upstream = upstream
         self.reset_all()
 
+    def strand(self) -> int:
+        """Let every open connection go silent, both ways and for good; how many. New ones pass."""
+        with self._lock:
+            for connection in self._open:
+                connection.stranded.set()
+            return len(self._open)
+
     def reset_all(self) -> None:
         with self._lock:
             connections = tuple(self._open)
@@ -117,6 +125,8 @@ class Proxy:
     def _requests(self, connection: _Connection) -> None:
         before = b""
         while piece := _receive(connection.client):
+            if connection.stranded.is_set():
+                continue
             if self.mode == "reset":
                 break
             if self.mode == "delay":
@@ -147,7 +157,7 @@ class Proxy:
                 continue
             if self.mode == "reset":
                 break
-            if self.mode == "swallow":
+            if self.mode == "swallow" or connection.stranded.is_set():
                 continue
             if self.mode == "delay":
                 time.sleep(self.delay)

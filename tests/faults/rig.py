@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import signal
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
@@ -21,7 +20,7 @@ from gamemetrics.stack.programs import QUEUES, Launch
 from gamemetrics.stack.run_state import RunState
 from gamemetrics.stack.topic import answers as kafka_answers
 from gamemetrics.stack.topic import ensure_topic
-from tests.faults import kafka, mounts
+from tests.faults import kafka, mounts, standby, web_probe
 from tests.faults.failpoints import Failpoints
 from tests.faults.needs import Needs
 from tests.faults.postgres_server import PostgresServer
@@ -34,6 +33,8 @@ TOPIC: Final = "player.events.raw"
 PATIENCE: Final = 90.0  # seconds, for a server to answer on a crowded machine
 WEBS: Final = ("web-1", "web-2")
 BRIDGES: Final = ("bridge-1", "bridge-2")
+# Rows start them, and end them.
+EXTRAS: Final = ("bridge-3", "standby")
 WORKERS: Final = tuple(f"worker-{queue}" for queue in QUEUES)
 
 
@@ -120,7 +121,8 @@ class Rig:
         for server in (self.broker, self.cache):
             self.add(server.name, server.launch()).start()
         # SIGQUIT: as `pg_ctl stop -m immediate`.
-        self.add("postgres", self.postgres.launch(), stop_signal=signal.SIGQUIT).start()
+        launch = self.postgres.launch(max_wal_mb=128 if self.needs.postgres_mb else 0)
+        self.add("postgres", launch, stop_signal=signal.SIGQUIT).start()
         self._await("PostgreSQL", self.postgres.answers)
         ensure_database(self.postgres.ports, self.credentials)
         self._await("Redis", lambda: self.broker.answers() and self.cache.answers())
@@ -162,6 +164,23 @@ class Rig:
         launch = self.processes["bridge-1"].launch
         return self.processes.get("bridge-3") or self.add("bridge-3", launch)
 
+    def new_standby(self) -> PostgresServer:
+        """A second PostgreSQL, which follows the first and is started."""
+        (port,) = reserve_ports(1)
+        server, launch = standby.copy(self.postgres, self.processes["postgres"].launch, port)
+        self.add("standby", launch, stop_signal=signal.SIGQUIT).start()
+        return server
+
+    def promote(self, server: PostgresServer) -> None:
+        """The standby is the rig's PostgreSQL from now on; the old one is not started again."""
+        server.sql("SELECT pg_promote()")
+        old = self.processes["postgres"]
+        old.hold()
+        self.keeper.processes.remove(old)
+        self.processes["postgres"] = self.processes.pop("standby")
+        self.postgres = server
+        self.proxies["postgres"].to(server.port)
+
     def route(self, proxied: frozenset[str]) -> None:
         """Have our processes reach these servers through their proxies, others directly."""
         if proxied == self.proxied:
@@ -187,7 +206,7 @@ class Rig:
 
     def is_ready(self) -> bool:
         """Both web processes say that Kafka, PostgreSQL and Redis answer."""
-        return all(_is_ready(port) for port in self.web_ports.values())
+        return all(web_probe.is_ready(port) for port in self.web_ports.values())
 
     def heal(self) -> None:
         """Lift every fault and bring everything back. Raises NotRunning."""
@@ -195,7 +214,7 @@ class Rig:
         for proxy in self.proxies.values():
             proxy.heal()
         for name, process in self.processes.items():
-            if name == "bridge-3":
+            if name in EXTRAS:
                 process.end()
             else:
                 process.start()
@@ -215,7 +234,7 @@ class Rig:
         for process in self.processes.values():
             process.hold()
         for name, process in self.processes.items():
-            if name.startswith("postgres"):
+            if name in {"postgres", "standby"}:
                 # Killed, it would leave its shared memory behind.
                 process.end(seconds=5)
             process.kill()
@@ -224,16 +243,3 @@ class Rig:
         for place in mounts.under(self.home):
             mounts.unmount(place)
         discard(self.home)
-
-
-def _is_ready(port: int) -> bool:
-    connection = http.client.HTTPConnection(HOST, port, timeout=10)
-    try:
-        connection.request("GET", "/health/ready")
-        return connection.getresponse().status == 200
-    except OSError:
-        return False
-    except http.client.HTTPException:
-        return False
-    finally:
-        connection.close()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
-import json
 import time
 from dataclasses import dataclass, field
 from random import Random
@@ -13,7 +11,6 @@ import psycopg2
 import redis
 from confluent_kafka import KafkaException
 
-from gamemetrics.stack.ports import HOST
 from gamemetrics.stack.processes import wait_until
 from tests.faults.client import BEFORE, Client, Pace, Told
 from tests.faults.drain import drain
@@ -25,6 +22,7 @@ from tests.faults.row import Row
 from tests.faults.scene import Scene
 from tests.faults.stream import Stream, stream
 from tests.faults.topic import Topic
+from tests.faults.web_probe import declare_best
 
 DRAIN_SECONDS: Final = 90.0
 # Of a row's own doing, while everything around it is being broken.
@@ -71,7 +69,8 @@ def run_seed(rig: Rig, topic: Topic, row: Row, *, seed: int, events: int, round_
         outcome.problems.append(f"the rig was not drained before it began: {seen}")
         return outcome
     made = stream(name, events, chance)
-    declare_best(rig, made.board_game)
+    port = next(iter(rig.web_ports.values()))
+    declare_best(port, rig.credentials.management_key, made.board_game)
     with rig.postgres.cursor() as cursor:
         before = mark(cursor, topic.id())
     pace = Pace(total=len(made.order), seconds=row.seconds)
@@ -133,31 +132,7 @@ def _count(outcome: Outcome, client: Client) -> None:
     outcome.unknown = client.count(Told.UNKNOWN)
     outcome.repeats = client.repeats
     outcome.statuses = dict(client.statuses)
+    outcome.notes["lost_answers"] = client.lost_answers
     outcome.notes["slowest_answer"] = round(client.slowest, 2)
     if client.count(Told.NOTHING):
         outcome.problems.append(f"{client.count(Told.NOTHING)} events were never sent")
-
-
-def declare_best(rig: Rig, game_id: str) -> None:
-    """A board beside the default one, declared before the game's first event."""
-    body = {
-        "name": "best",
-        "event_types": ["player_score"],
-        "score": "/score",
-        "operator": "best",
-        "periods": ["alltime", "daily"],
-        "timezone": "Europe/Vienna",
-    }
-    port = next(iter(rig.web_ports.values()))
-    connection = http.client.HTTPConnection(HOST, port, timeout=30)
-    headers = {
-        "Content-Type": "application/json",
-        "Authorization": f"Bearer {rig.credentials.management_key}",
-    }
-    path = f"/api/v1/games/{game_id}/leaderboards"
-    connection.request("POST", path, json.dumps(body), headers)
-    answer = connection.getresponse()
-    told = answer.read()
-    connection.close()
-    if answer.status not in {200, 201}:
-        raise RuntimeError(f"the board was not declared: {answer.status} {told!r}")

@@ -50,5 +50,10 @@ class Topic:
         """The next offset of each partition. Raises KafkaException."""
         return {number: bounds[1] for number, bounds in self.bounds().items()}
 
+    def leader(self, partition: int) -> int:
+        """The node that leads the partition; -1 while there is none. Raises KafkaException."""
+        told = self.admin.list_topics(TOPIC, timeout=5)
+        return int(told.topics[TOPIC].partitions[partition].leader)
+
     def close(self) -> None:
         self._consumer.close()

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import resource
+from pathlib import Path
+
+from gamemetrics.stack.programs import QUEUES
 from tests.faults.rig import WORKERS
 from tests.faults.row import Row
 from tests.faults.scene import Scene
@@ -41,6 +45,49 @@ def killed_at_random(scene: Scene) -> None:
     scene.notes["kills"] = kills
 
 
+def paused_in_a_transaction(scene: Scene) -> None:
+    queue = scene.chance.choice(QUEUES)
+    worker = scene.rig.processes[f"worker-{queue}"]
+    scene.fire("worker.applied", action="sleep", seconds=2, match=queue)
+    with worker.paused():
+        scene.require(_open_transactions(scene), "the paused worker holds no transaction")
+        scene.last(33)
+        left = _open_transactions(scene)
+        scene.require(not left, f"{left} transactions still hold their locks")
+
+
+def _open_transactions(scene: Scene) -> int:
+    """Transactions of a session that has said nothing for a second."""
+    ((found,),) = scene.rig.postgres.sql(
+        "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction'"
+        " AND usename = 'gamemetrics' AND (state_change < now() - interval '20 seconds'"
+        "  OR state_change > now() - interval '10 seconds')"
+    )
+    return int(found)
+
+
+def short_of_memory_and_time(scene: Scene) -> None:
+    for worker in scene.rig.some(WORKERS):
+        resident = _address_space(worker.pid)
+        limits = resource.prlimit(worker.pid, resource.RLIMIT_AS)
+        resource.prlimit(worker.pid, resource.RLIMIT_AS, (resident + 256 * 1024, limits[1]))
+        scene.last(3, 4)
+        if worker.is_running():
+            resource.prlimit(worker.pid, resource.RLIMIT_AS, limits)
+    with scene.rig.postgres.cursor(superuser=True) as cursor:
+        cursor.execute("BEGIN")
+        cursor.execute("LOCK TABLE player_statistics IN ACCESS EXCLUSIVE MODE")
+        scene.last(7, 8)  # beyond lock_timeout (5 s)
+        cursor.execute("ROLLBACK")
+    scene.notes["restarts"] = {worker.name: worker.starts for worker in scene.rig.some(WORKERS)}
+
+
+def _address_space(pid: int) -> int:
+    """Bytes that the process has mapped."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[0])
+    return pages * resource.getpagesize()
+
+
 ROWS = (
     Row(
         number="20",
@@ -57,5 +104,21 @@ ROWS = (
         expected="",
         seconds=17,
         fault=killed_at_random,
+    ),
+    Row(
+        number="22",
+        title="Worker paused inside its transaction",
+        injected="SIGSTOP for 33 s, beyond idle_in_transaction_session_timeout (30 s); SIGCONT",
+        expected="its locks are freed within 33 s; awake, it fails, tries again, and skips",
+        seconds=34,
+        fault=paused_in_a_transaction,
+    ),
+    Row(
+        number="23",
+        title="Worker without memory; a statement without end",
+        injected="RLIMIT_AS at what each worker has, one after the other, 3 to 4 s; a table locked",
+        expected="no dead letter",
+        seconds=20,
+        fault=short_of_memory_and_time,
     ),
 )
