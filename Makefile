@@ -5,6 +5,10 @@ MAKEFLAGS += --no-print-directory
 RATE ?= 1000
 SECONDS ?= 30
 CLEAN ?=
+SEED ?=
+SEEDS ?= 1
+ROW ?=
+EVENTS ?= 3000
 
 BOOTSTRAP_PYTHON ?= $(or $(shell command -v python3.11 2>/dev/null),python3)
 VENV := .venv
@@ -12,7 +16,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.requirements-installed
 STACK := $(BIN)/python -m gamemetrics.stack
 
-.PHONY: help up down status test lint demo load
+.PHONY: help up down status test faults lint demo load
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z.]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +38,9 @@ load: up ## send generated events: RATE=1000 a second for SECONDS=30
 
 test: $(READY) ## every test, against real services of its own
 	@$(BIN)/pytest
+
+faults: $(READY) ## break a stack of its own on purpose: ROW=20 SEED=7, or SEEDS=20 EVENTS=20000
+	@$(BIN)/python -m tests.faults --rows "$(ROW)" $(if $(SEED),--seed $(SEED)) --seeds $(SEEDS) --events $(EVENTS)
 
 lint: $(READY) ## style, types and the direction of imports
 	@$(BIN)/ruff check

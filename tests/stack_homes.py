@@ -87,6 +87,15 @@ def discard(home: Path) -> None:
     home.with_suffix(".run").unlink(missing_ok=True)
 
 
+def is_abandoned(home: Path) -> bool:
+    """Whether the run that made it was killed: nobody holds its lock."""
+    lock = _try_lock(home.with_suffix(".run"))
+    if lock is None:
+        return False
+    os.close(lock)
+    return True
+
+
 def sweep() -> None:
     """Discards the homes of test runs that were killed: nobody holds their locks."""
     for mark in HOMES.glob(f"{HOME_PREFIX}*.run"):

@@ -1,0 +1,67 @@
+"""`python -m tests.faults`: run the fault matrix, print the table, fail if a row fails."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+import sys
+import time
+from datetime import UTC, datetime
+from types import FrameType
+
+from gamemetrics.stack.layout import PROJECT_ROOT
+from tests.faults import mounts
+from tests.faults.matrix import ROWS, not_staged, run
+from tests.faults.report import commit, save, table
+from tests.stack_homes import sweep
+
+RESULTS = PROJECT_ROOT / ".stack" / "faults.json"
+
+
+def main() -> int:
+    asked = _arguments()
+    signal.signal(signal.SIGTERM, _interrupt)
+    logging.getLogger("tests.librdkafka").setLevel(logging.CRITICAL)
+    began = time.monotonic()
+    began_at = datetime.now(UTC).isoformat(timespec="seconds")
+
+    def tell(text: str) -> None:
+        print(f"[{time.monotonic() - began:6.1f}] {text}", flush=True)
+
+    mounts.sweep()
+    sweep()
+    seeds = [asked.seed] if asked.seed is not None else list(range(1, asked.seeds + 1))
+    chosen = [ROWS[number] for number in asked.rows]
+    skipped = {row.number: why for row in chosen if (why := not_staged(row))}
+    tell(f"commit {commit()}, seeds {seeds}, {asked.events} events, rows {' '.join(asked.rows)}")
+    outcomes = run([row for row in chosen if row.number not in skipped], seeds, asked.events, tell)
+    save(RESULTS, outcomes, began_at=began_at, seeds=seeds)
+    print(table(outcomes, ROWS, skipped))
+    print(f"commit {commit()}, seeds {seeds}; every outcome is in {RESULTS}")
+    return 0 if all(outcome.passed for outcome in outcomes) else 1
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
+    parser.add_argument("--row", "--rows", dest="rows", type=_rows, default=list(ROWS))
+    parser.add_argument("--seed", type=int, help="this seed alone")
+    parser.add_argument("--seeds", type=int, default=1, help="seeds 1 to this")
+    parser.add_argument("--events", type=int, default=3_000, help="events a seed")
+    return parser.parse_args()
+
+
+def _rows(text: str) -> list[str]:
+    chosen = list(text.replace(",", " ").split())
+    unknown = [number for number in chosen if number not in ROWS]
+    if unknown:
+        raise argparse.ArgumentTypeError(f"no row {', '.join(unknown)}: {' '.join(ROWS)}")
+    return chosen or list(ROWS)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

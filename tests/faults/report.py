@@ -1,0 +1,71 @@
+"""The table of results, and the file beside it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from gamemetrics.stack.layout import PROJECT_ROOT
+from tests.faults.row import Row
+from tests.faults.seed_run import Outcome
+
+HEADINGS = ("row", "fault", "seeds", "events", "unknown", "lost", "doubled", "recovery s", "result")
+
+
+def commit() -> str:
+    """The commit that ran, with + where the work tree differs from it."""
+    told = subprocess.run(
+        ["git", "describe", "--always", "--dirty=+", "--exclude=*"],
+        cwd=PROJECT_ROOT,
+        capture_output=True,
+        text=True,
+    )
+    return told.stdout.strip() or "unknown"
+
+
+def table(outcomes: Sequence[Outcome], rows: Mapping[str, Row], skipped: Mapping[str, str]) -> str:
+    """One line a row; recovery is the slowest seed's."""
+    lines: list[tuple[str, ...]] = [HEADINGS]
+    for number in dict.fromkeys(outcome.row for outcome in outcomes):
+        mine = [outcome for outcome in outcomes if outcome.row == number]
+        failed = [outcome.seed for outcome in mine if not outcome.passed]
+        lines.append(
+            (
+                number,
+                rows[number].title,
+                str(len(mine)),
+                str(sum(outcome.events for outcome in mine)),
+                str(sum(outcome.unknown for outcome in mine)),
+                str(sum(outcome.lost for outcome in mine)),
+                str(sum(outcome.doubled for outcome in mine)),
+                f"{max(outcome.recovery for outcome in mine):.1f}",
+                f"FAILED: seed {', '.join(map(str, failed))}" if failed else "passed",
+            )
+        )
+    for number, reason in skipped.items():
+        lines.append((number, rows[number].title, *([""] * 6), f"not staged: {reason}"))
+    return _aligned(lines)
+
+
+def _aligned(lines: Iterable[Sequence[str]]) -> str:
+    lines = list(lines)
+    widths = [max(len(line[column]) for line in lines) for column in range(len(HEADINGS))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )
+
+
+def save(path: Path, outcomes: Sequence[Outcome], *, began_at: str, seeds: Sequence[int]) -> None:
+    """Keep every outcome as JSON."""
+    path.parent.mkdir(exist_ok=True)
+    kept = {
+        "commit": commit(),
+        "began_at": began_at,
+        "seeds": list(seeds),
+        "outcomes": [{**asdict(outcome), "passed": outcome.passed} for outcome in outcomes],
+    }
+    path.write_text(json.dumps(kept, indent=1, default=str) + "\n")

@@ -1,0 +1,138 @@
+"""One seed of one row, from the first event to the verdict."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any, Final
+
+import psycopg2
+import redis
+from confluent_kafka import KafkaException
+
+from gamemetrics.stack.processes import wait_until
+from tests.faults.client import BEFORE, Client, Pace, Told
+from tests.faults.drain import drain
+from tests.faults.oracle import Excuse, Verdict, judge, mark
+from tests.faults.oracle_cache import Readers
+from tests.faults.processes import NotRunning
+from tests.faults.rig import Rig
+from tests.faults.row import Row
+from tests.faults.scene import Scene
+from tests.faults.stream import Stream, stream
+from tests.faults.topic import Topic
+from tests.faults.web_probe import declare_best
+
+DRAIN_SECONDS: Final = 90.0
+# Of a row's own doing, while everything around it is being broken.
+FAILURES: Final = (NotRunning, OSError, psycopg2.Error, redis.RedisError, KafkaException)
+# After the last fault, for what is not confirmed yet.
+CONFIRM_SECONDS: Final = 60.0
+
+
+@dataclass(kw_only=True, slots=True)
+class Outcome:
+    """What one seed of one row came to."""
+
+    row: str
+    seed: int
+    events: int
+    ok: int = 0
+    failed: int = 0
+    unknown: int = 0
+    lost: int = 0
+    doubled: int = 0
+    repeats: int = 0
+    recovery: float = 0.0
+    fault: float = 0.0
+    took: float = 0.0
+    statuses: dict[str, int] = field(default_factory=dict)
+    notes: dict[str, Any] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def passed(self) -> bool:
+        return not self.problems
+
+
+def run_seed(rig: Rig, topic: Topic, row: Row, *, seed: int, events: int, round_: int) -> Outcome:
+    """Run it. `round_` tells apart runs of one seed on one rig: their ids must differ."""
+    began = time.monotonic()
+    name = f"row{row.number}-seed{seed}" + (f"-{round_}" if round_ else "")
+    chance = Random(name)
+    outcome = Outcome(row=row.number, seed=seed, events=events)
+    rig.heal()
+    rig.route(row.proxied)
+    drained, seen = drain(rig.postgres, topic, DRAIN_SECONDS)
+    if not drained:
+        outcome.problems.append(f"the rig was not drained before it began: {seen}")
+        return outcome
+    made = stream(name, events, chance)
+    port = next(iter(rig.web_ports.values()))
+    declare_best(port, rig.credentials.management_key, made.board_game)
+    with rig.postgres.cursor() as cursor:
+        before = mark(cursor, topic.id())
+    pace = Pace(total=len(made.order), seconds=row.seconds)
+    client = Client(stream=made, ports=list(rig.web_ports.values()), pace=pace, chance=chance)
+    scene = Scene(rig=rig, client=client, topic=topic, chance=chance)
+    client.start()
+    lifted = _strike(row, scene)
+    outcome.fault = lifted - (pace.fault_began or lifted)
+    client.finish(CONFIRM_SECONDS)
+    _await_drain(outcome, scene, lifted)
+    for check in scene.after:
+        check()
+    verdict = _judge(rig, made, client, before, scene.excuse)
+    outcome.lost, outcome.doubled = verdict.lost, verdict.doubled
+    outcome.problems += [*scene.problems, *client.surprises, *verdict.problems]
+    outcome.notes = scene.notes
+    _count(outcome, client)
+    outcome.took = time.monotonic() - began
+    return outcome
+
+
+def _strike(row: Row, scene: Scene) -> float:
+    """Have the fault happen when a fifth is sent; when it was lifted."""
+    client = scene.client
+    if not wait_until(lambda: client.sent >= BEFORE * 0.95, seconds=60, every=0.01):
+        scene.problems.append("a fifth of the events could not be sent before the fault")
+    client.pace.fault_began = time.monotonic()
+    try:
+        row.fault(scene)
+    except FAILURES as error:
+        scene.problems.append(f"the fault could not be staged: {error!r}")
+    finally:
+        scene.rig.heal()
+        client.pace.fault_over = True
+    return time.monotonic()
+
+
+def _await_drain(outcome: Outcome, scene: Scene, lifted: float) -> None:
+    since = max(lifted, scene.client.confirmed_at)
+    left = DRAIN_SECONDS - (time.monotonic() - since)
+    drained, seen = drain(scene.rig.postgres, scene.topic, max(1.0, left))
+    outcome.recovery = max(0.0, time.monotonic() - since)
+    if not drained:
+        behind = [place for place in seen if place.position != place.end]
+        outcome.problems.append(f"not drained within {DRAIN_SECONDS:g} s: {behind}")
+
+
+def _judge(rig: Rig, made: Stream, client: Client, before: Any, excuse: Excuse) -> Verdict:
+    with rig.postgres.cursor() as cursor:
+        verdict = judge(cursor, made, bytes(client.told), before, excuse)
+        port = next(iter(rig.web_ports.values()))
+        Readers(cache=rig.cache.client(), port=port, verdict=verdict).judge(cursor, made)
+    return verdict
+
+
+def _count(outcome: Outcome, client: Client) -> None:
+    outcome.ok = client.count(Told.OK)
+    outcome.failed = client.count(Told.FAILED)
+    outcome.unknown = client.count(Told.UNKNOWN)
+    outcome.repeats = client.repeats
+    outcome.statuses = dict(client.statuses)
+    outcome.notes["lost_answers"] = client.lost_answers
+    outcome.notes["slowest_answer"] = round(client.slowest, 2)
+    if client.count(Told.NOTHING):
+        outcome.problems.append(f"{client.count(Told.NOTHING)} events were never sent")
