@@ -81,14 +81,16 @@ def _opened(consumer: ChunkConsumer, message: Mapping[str, Any]) -> Chunk | None
     try:
         return from_message(fields)
     except ChunkInvalid as error:
-        return _refuse(consumer, "shape", error)
+        _refuse(consumer, "shape", error)
+        return None
 
 
 def _unsealed(consumer: ChunkConsumer, message: Mapping[str, Any]) -> dict[str, Any] | None:
     try:
         return unsealed(message, consumer.name, settings.CHUNK_SIGNING_KEY)
     except SealBroken as error:
-        return _refuse(consumer, "seal", error)
+        _refuse(consumer, "seal", error)
+        return None
 
 
 def _refuse(consumer: ChunkConsumer, reason: str, error: Exception) -> None:

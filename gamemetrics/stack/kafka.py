@@ -75,10 +75,23 @@ def _prepare_apache(java: Path, jars: Path, layout: Layout, ports: Ports) -> Non
     node(java, jars, layout.kafka, settings).save(layout, "kafka")
 
 
+def new_cluster() -> str:
+    """An id for a cluster; every node of it is given the same."""
+    return base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
+
+
 def node(
-    java: Path, jars: Path, home: Path, settings: Mapping[str, object], *format_options: str
+    java: Path,
+    jars: Path,
+    home: Path,
+    settings: Mapping[str, object],
+    *format_options: str,
+    cluster: str | None = None,
 ) -> Launch:
-    """How to start a node with these server.properties; its storage is made if there is none."""
+    """How to start a node with these server.properties; its storage is made if there is none.
+
+    `cluster` is the id of the cluster that its storage joins; None: one of its own.
+    """
     properties = home / "server.properties"
     properties.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
     machine = [
@@ -93,7 +106,9 @@ def node(
     ]
     environ = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(Path.home())}
     if not (home / "data" / "meta.properties").exists():
-        _format(machine, properties, environ, format_options)
+        # One argument: an id may begin with a dash.
+        named = f"--cluster-id={cluster or new_cluster()}"
+        _format(machine, properties, environ, (named, *format_options))
     return Launch(
         argv=[*machine, "kafka.Kafka", str(properties)], environ=environ, directory=str(home)
     )
@@ -137,10 +152,7 @@ def server_settings(home: Path, ports: Ports) -> dict[str, object]:
 def _format(
     machine: list[str], properties: Path, environ: Mapping[str, str], options: Sequence[str]
 ) -> None:
-    cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
-    # One argument: an id may begin with a dash.
-    named = f"--cluster-id={cluster}"
-    tool = ["kafka.tools.StorageTool", "format", named, "-c", str(properties), *options]
+    tool = ["kafka.tools.StorageTool", "format", "-c", str(properties), *options]
     formatted = subprocess.run(
         [*machine, *tool],
         env=environ,

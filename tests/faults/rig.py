@@ -116,7 +116,7 @@ class Rig:
             mounts.mount(self.nodes[0].layout.kafka / "data", self.needs.kafka_mb)
         if self.needs.postgres_mb:
             mounts.mount(self.postgres.data, self.needs.postgres_mb)
-        for name, launch in kafka.launches(self.nodes, self.chance).items():
+        for name, launch in kafka.launches(self.nodes).items():
             self.add(name, launch).start()
         for server in (self.broker, self.cache):
             self.add(server.name, server.launch()).start()
