@@ -16,6 +16,9 @@ from gamemetrics.log_config import logging_config
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gamemetrics.settings")
 _env = Environment.of_process()
+if _env.values.get("FLOWER_BASIC_AUTH_FILE"):
+    # Flower itself reads the environment only, and only after this module is loaded.
+    os.environ["FLOWER_BASIC_AUTH"] = _env.required("FLOWER_BASIC_AUTH", "Flower's user:password")
 
 app = Celery("gamemetrics")
 app.conf.update(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -163,6 +164,28 @@ class KafkaSettings:
             client=client,
         )
 
+    def demand_usable(self) -> KafkaSettings:
+        """The settings, for a process that will use them. Raises SettingInvalid.
+
+        A worker shares them and has neither the user nor the authority's file.
+        """
+        if self.client["security.protocol"].startswith("SASL") and not self.client.get(
+            "sasl.username"
+        ):
+            raise SettingInvalid("KAFKA_USERNAME", "is required: KAFKA_SECURITY_PROTOCOL is SASL_*")
+        ca_location = self.client.get("ssl.ca.location")
+        if ca_location:
+            _read_authorities(ca_location)
+        return self
+
+
+def _read_authorities(path: str) -> None:
+    try:
+        ssl.create_default_context(cafile=path)
+    except OSError as error:
+        rule = f"must be a file of PEM certificates, {path} is not: {error.strerror}"
+        raise SettingInvalid("KAFKA_SSL_CA_LOCATION", rule) from error
+
 
 def is_production(env: Environment) -> bool:
     return env.choice("GAMEMETRICS_ENV", "local", ("local", "production")) == "production"
@@ -185,7 +208,9 @@ def redis_cache_url(env: Environment) -> str:
     url = env.optional("REDIS_URL")
     host = env.text("REDIS_HOST", "127.0.0.1")
     port = env.integer("REDIS_PORT", 6379, at_least=1, at_most=65535)
-    return _redis_url("REDIS_URL", url or f"redis://{host}:{port}/1")
+    password = quote(env.text("REDIS_PASSWORD", ""), safe="")
+    login = f":{password}@" if password else ""
+    return _redis_url("REDIS_URL", url or f"redis://{login}{host}:{port}/1")
 
 
 def celery_broker_url(env: Environment) -> str:
@@ -195,7 +220,7 @@ def celery_broker_url(env: Environment) -> str:
         parts = urlsplit(redis_cache_url(env))
         url = parts._replace(path="/0").geturl()
     broker = _redis_url("CELERY_BROKER_URL", url)
-    if broker == redis_cache_url(env):
+    if _place(broker) == _place(redis_cache_url(env)):
         raise SettingInvalid(
             "CELERY_BROKER_URL", "must not be REDIS_URL's database: emptying the cache loses tasks"
         )
@@ -206,3 +231,9 @@ def _redis_url(name: str, url: str) -> str:
     if urlsplit(url).scheme not in {"redis", "rediss", "unix"}:
         raise SettingInvalid(name, "must be redis://, rediss:// or unix://")
     return url
+
+
+def _place(url: str) -> tuple[str, str, str]:
+    """Server and database, whoever asks."""
+    parts = urlsplit(url)
+    return parts.netloc.rpartition("@")[2], parts.path, parts.query if "db=" in parts.query else ""

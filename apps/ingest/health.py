@@ -14,6 +14,7 @@ from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse
 
 from apps.ingest.publisher import publisher
+from apps.kafka.trouble import KafkaDenied
 from apps.ledger.cache import connect
 from apps.web.answers import answer
 
@@ -47,7 +48,7 @@ def ready(request: HttpRequest) -> HttpResponse:
 def _problem(check: Callable[[], None]) -> str:
     try:
         check()
-    except (KafkaException, DatabaseError, redis.RedisError) as error:
+    except (KafkaException, KafkaDenied, DatabaseError, redis.RedisError) as error:
         return f"{type(error).__name__}: {str(error).splitlines()[0]}"
     finally:
         connection.close()  # the pool's threads end with the request

@@ -17,10 +17,15 @@ class TopicNotMade(StackError):
     """Kafka did not make the topic."""
 
 
+class KafkaSilent(StackError):
+    """Kafka does not answer, or does not let us in."""
+
+
 def answers(bootstrap_servers: str, access: Mapping[str, str] | None = None) -> bool:
     """Whether a broker there tells its metadata."""
+    admin, _ = _admin(bootstrap_servers, access)
     try:
-        _admin(bootstrap_servers, access).list_topics(timeout=2)
+        admin.list_topics(timeout=2)
     except KafkaException:
         return False
     return True
@@ -42,8 +47,16 @@ def ensure_topic(
     (SASL, TLS). The fallback broker makes any topic that is asked for, with its own four
     partitions.
     """
-    admin = _admin(bootstrap_servers, access)
-    cluster = admin.list_topics(timeout=timeout_seconds)
+    admin, told = _admin(bootstrap_servers, access)
+    try:
+        cluster = admin.list_topics(timeout=timeout_seconds)
+    except KafkaException as problem:
+        admin.poll(0)
+        raise KafkaSilent(
+            f"Kafka at {bootstrap_servers} does not let us in (KAFKA_BOOTSTRAP_SERVERS,"
+            " KAFKA_SECURITY_PROTOCOL, KAFKA_USERNAME, KAFKA_PASSWORD, KAFKA_SSL_CA_LOCATION):"
+            f" {told[-1] if told else problem}"
+        ) from problem
     if topic in cluster.topics:
         return False
     if (cluster.cluster_id or "").startswith(FALLBACK_CLUSTER):
@@ -66,6 +79,23 @@ def ensure_topic(
     return True
 
 
-def _admin(bootstrap_servers: str, access: Mapping[str, str] | None) -> AdminClient:
+def _admin(
+    bootstrap_servers: str, access: Mapping[str, str] | None
+) -> tuple[AdminClient, list[str]]:
+    """A client, and what it is told goes wrong once it is polled."""
+    told: list[str] = []
+
+    def hear(error: KafkaError) -> None:
+        # That no broker is left says less than why.
+        if error.code() != KafkaError._ALL_BROKERS_DOWN:
+            told.append(error.str())
+
     # Quiet: while a broker starts, librdkafka tells every refused connection.
-    return AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": 0, **(access or {})})
+    return AdminClient(
+        {
+            "bootstrap.servers": bootstrap_servers,
+            "log_level": 0,
+            "error_cb": hear,
+            **(access or {}),
+        }
+    ), told

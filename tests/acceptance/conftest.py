@@ -9,9 +9,17 @@ import pytest
 
 from tests.acceptance.faults import becomes_ready
 from tests.acceptance.games import Game
+from tests.secured_kafka import SecuredKafka, run_secured_kafka
 from tests.services import Stack
 
 logging.getLogger("httpx").setLevel(logging.WARNING)  # a line a request hides what failed
+
+
+@pytest.fixture(scope="session")
+def secured_kafka() -> Iterator[SecuredKafka]:
+    """One broker that demands TLS, users and ACLs, for all tests of security."""
+    with run_secured_kafka() as broker:
+        yield broker
 
 
 @pytest.fixture
