@@ -11,8 +11,9 @@ from celery.signals import heartbeat_sent, setup_logging, worker_init
 from kombu import Queue
 
 from apps.contract.queues import Consumer
-from gamemetrics.environment import Environment, celery_broker_url, log_level
+from gamemetrics.environment import Environment, log_level
 from gamemetrics.log_config import logging_config
+from gamemetrics.redis_urls import celery_broker_url
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gamemetrics.settings")
 _env = Environment.of_process()

@@ -201,39 +201,3 @@ def failpoints_file(env: Environment) -> str | None:
 
 def log_level(env: Environment) -> str:
     return env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"))
-
-
-def redis_cache_url(env: Environment) -> str:
-    """The cache's Redis; never the broker's database."""
-    url = env.optional("REDIS_URL")
-    host = env.text("REDIS_HOST", "127.0.0.1")
-    port = env.integer("REDIS_PORT", 6379, at_least=1, at_most=65535)
-    password = quote(env.text("REDIS_PASSWORD", ""), safe="")
-    login = f":{password}@" if password else ""
-    return _redis_url("REDIS_URL", url or f"redis://{login}{host}:{port}/1")
-
-
-def celery_broker_url(env: Environment) -> str:
-    """The broker's Redis; database 0 of the cache's server unless it has its own."""
-    url = env.optional("CELERY_BROKER_URL")
-    if url is None:
-        parts = urlsplit(redis_cache_url(env))
-        url = parts._replace(path="/0").geturl()
-    broker = _redis_url("CELERY_BROKER_URL", url)
-    if _place(broker) == _place(redis_cache_url(env)):
-        raise SettingInvalid(
-            "CELERY_BROKER_URL", "must not be REDIS_URL's database: emptying the cache loses tasks"
-        )
-    return broker
-
-
-def _redis_url(name: str, url: str) -> str:
-    if urlsplit(url).scheme not in {"redis", "rediss", "unix"}:
-        raise SettingInvalid(name, "must be redis://, rediss:// or unix://")
-    return url
-
-
-def _place(url: str) -> tuple[str, str, str]:
-    """Server and database, whoever asks."""
-    parts = urlsplit(url)
-    return parts.netloc.rpartition("@")[2], parts.path, parts.query if "db=" in parts.query else ""

@@ -23,7 +23,7 @@ from gamemetrics.stack.run_state import RunState
 from tests.acceptance.waiting import until
 from tests.stack_homes import discard, new_home, reserve_ports
 
-PATIENCE = 60.0  # seconds
+PATIENCE = 120.0  # seconds
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

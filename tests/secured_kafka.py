@@ -38,7 +38,7 @@ from gamemetrics.stack.topic import ensure_topic
 from tests.kafka_clients import client_of
 from tests.stack_homes import discard, new_home, reserve_ports
 
-PATIENCE = 60.0  # seconds
+PATIENCE = 180.0  # seconds
 ADMINISTRATOR = "administrator"
 TOPIC = "player.events.secured"
 GROUP = "gamemetrics-secured"
@@ -141,7 +141,7 @@ class SecuredKafka:
 
     def answers(self) -> bool:
         try:
-            self.admin.list_topics(timeout=2)
+            self.admin.list_topics(timeout=10)
         except KafkaException:
             return False
         return True

@@ -47,8 +47,8 @@ def reader(secured_kafka: SecuredKafka, request: pytest.FixtureRequest) -> User:
 
 
 @pytest.fixture
-def deployed(postgres: str, redis_server: str, db: None) -> Iterator[Deployment]:
-    with deployment({"DATABASE_URL": postgres, "REDIS_URL": redis_server}) as ready:
+def deployed(secured_database: str, redis_server: str) -> Iterator[Deployment]:
+    with deployment({"DATABASE_URL": secured_database, "REDIS_URL": redis_server}) as ready:
         yield ready
 
 

@@ -27,23 +27,12 @@ from tests.secured_kafka import GROUP, TOPIC, SecuredKafka, User
 from tests.security_page import BROKER_RULES, CACHE_RULES
 
 WORKERS = ("worker-logging", "worker-stats", "worker-leaderboards")
-DATABASE = "secured_deployment"
 KEYS = {name: secrets.token_hex(24) for name in ("MANAGEMENT_KEY", "INGEST_KEY", "READ_KEY")}
 HEADERS = {"X-Forwarded-Proto": "https"}
 
 
 @pytest.fixture(scope="module")
-def database(postgres: str) -> str:
-    connection = psycopg2.connect(postgres)
-    connection.autocommit = True
-    with connection.cursor() as cursor:
-        cursor.execute(f"CREATE DATABASE {DATABASE}")
-    connection.close()
-    return urlsplit(postgres)._replace(path=f"/{DATABASE}").geturl()
-
-
-@pytest.fixture(scope="module")
-def known(database: str) -> Iterator[dict[str, str]]:
+def known(secured_database: str) -> Iterator[dict[str, str]]:
     """The secrets that every process may need, by setting."""
     broker_password, cache_password = secrets.token_hex(12), secrets.token_hex(12)
     with ExitStack() as servers:
@@ -59,7 +48,7 @@ def known(database: str) -> Iterator[dict[str, str]]:
         yield {
             **KEYS,
             "DJANGO_SECRET_KEY": secrets.token_hex(32),
-            "DATABASE_URL": database,
+            "DATABASE_URL": secured_database,
             "CELERY_BROKER_URL": f"redis://gamemetrics:{broker_password}@{HOST}:{broker}/0",
             "REDIS_URL": f"redis://gamemetrics:{cache_password}@{HOST}:{cache}/0",
             "FLOWER_BASIC_AUTH": f"operator:{secrets.token_hex(12)}",
@@ -90,7 +79,6 @@ def processes(secured_kafka: SecuredKafka, known: dict[str, str]) -> Iterator[di
             )
             for user in (api, bridge)
         }
-        deployed.manage("migrate", "--noinput", **files)
         started = {
             "web": deployed.start("web", **files, **logins[api.name]),
             "bridge": deployed.start("bridge", **files, **logins[bridge.name]),
@@ -119,11 +107,11 @@ def test_every_part_lets_its_process_in(processes: dict[str, Running]) -> None:
 
 
 def test_events_flow_to_the_tables_and_the_boards(
-    client: httpx.Client, processes: dict[str, Running], database: str
+    client: httpx.Client, processes: dict[str, Running], secured_database: str
 ) -> None:
     events = [
         {
-            "event_type": "player_score", "player_id": player, "game_id": "chess",
+            "event_type": "player_score", "player_id": player, "game_id": "secured",
             "timestamp": "2024-01-15T10:00:00Z", "data": {"score": score},
         }
         for score, player in enumerate(("ada", "bo", "cyd"), start=1)
@@ -132,20 +120,20 @@ def test_events_flow_to_the_tables_and_the_boards(
     assert sent.status_code == 202, sent.text
 
     def ranked() -> bool:
-        told = client.get("/api/v1/leaderboards/chess/default", headers=bearer("READ_KEY"))
+        told = client.get("/api/v1/leaderboards/secured/default", headers=bearer("READ_KEY"))
         return told.status_code == 200 and [
             (entry["player_id"], entry["score"]) for entry in told.json()["entries"]
         ] == [("cyd", 3), ("bo", 2), ("ada", 1)]
 
     def counted() -> bool:
-        path = "/api/v1/players/ada/stats?game_id=chess"
+        path = "/api/v1/players/ada/stats?game_id=secured"
         told = client.get(path, headers=bearer("READ_KEY"))
         return told.status_code == 200 and told.json()["total_events"] == 1
 
     until(ranked, "the board has the events")
     until(counted, "the statistics have the events")
-    with psycopg2.connect(database) as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT player_id FROM events ORDER BY 1")
+    with psycopg2.connect(secured_database) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT player_id FROM events WHERE game_id = 'secured' ORDER BY 1")
         assert cursor.fetchall() == [("ada",), ("bo",), ("cyd",)]
     connection.close()
     denied = {name: process.told for name, process in processes.items() if "NOPERM" in process.told}
