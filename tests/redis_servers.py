@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from gamemetrics.stack.ports import HOST
 from gamemetrics.stack.processes import wait_until
@@ -44,7 +46,7 @@ def run_redis(*lines: str, password: str = "") -> Iterator[int]:
 
 
 def _listens(port: int) -> bool:
-    with redis.Redis(host=HOST, port=port, retry=None) as client:
+    with redis.Redis(host=HOST, port=port, retry=Retry(NoBackoff(), 0)) as client:
         try:
             return bool(client.ping())
         except redis.AuthenticationError:
@@ -56,12 +58,12 @@ def _listens(port: int) -> bool:
 @contextmanager
 def with_tls(port: int, context: ssl.SSLContext) -> Iterator[int]:
     """A port that ends TLS and hands on to `port`."""
-    listener = socket.create_server((HOST, 0))
-    threading.Thread(target=_accept, args=(listener, port, context), daemon=True).start()
-    try:
+    with socket.create_server((HOST, 0)) as listener:
+        accepting = threading.Thread(target=_accept, args=(listener, port, context), daemon=True)
+        accepting.start()
         yield listener.getsockname()[1]
-    finally:
-        listener.close()
+        listener.shutdown(socket.SHUT_RDWR)  # wakes accept
+        accepting.join(PATIENCE)
 
 
 def _accept(listener: socket.socket, port: int, context: ssl.SSLContext) -> None:
@@ -70,13 +72,20 @@ def _accept(listener: socket.socket, port: int, context: ssl.SSLContext) -> None
             plain, _ = listener.accept()
         except OSError:
             return  # closed
-        with suppress(OSError):
-            plain.settimeout(PATIENCE)
-            client = context.wrap_socket(plain, server_side=True)
-            client.settimeout(None)
-            server = socket.create_connection((HOST, port))
-            for ends in ((client, server), (server, client)):
-                threading.Thread(target=_carry, args=ends, daemon=True).start()
+        threading.Thread(target=_serve, args=(plain, port, context), daemon=True).start()
+
+
+def _serve(plain: socket.socket, port: int, context: ssl.SSLContext) -> None:
+    with (
+        suppress(OSError),
+        plain,
+        context.wrap_socket(plain, server_side=True) as client,
+        socket.create_connection((HOST, port)) as server,
+    ):
+        back = threading.Thread(target=_carry, args=(server, client), daemon=True)
+        back.start()
+        _carry(client, server)
+        back.join(PATIENCE)
 
 
 def _carry(source: socket.socket, target: socket.socket) -> None:

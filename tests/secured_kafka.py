@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import trustme
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import (
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # no exports, says its stub
     AclBinding,
     AclBindingFilter,
     AclOperation,
@@ -118,12 +118,13 @@ class SecuredKafka:
     def forbid_all(self, user: User) -> None:
         """Take every ACL from the user."""
         admin = self.admin
+        anything: Any = None
         everything = AclBindingFilter(
             ResourceType.ANY,
-            None,
+            anything,
             ResourcePatternType.ANY,
             f"User:{user.name}",
-            None,
+            anything,
             AclOperation.ANY,
             AclPermissionType.ANY,
         )

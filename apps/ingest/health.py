@@ -31,8 +31,8 @@ def ready(request: HttpRequest) -> HttpResponse:
     parts: dict[str, Callable[[], None]] = {
         "kafka": _kafka,
         "postgres": _postgres,
-        "redis": lambda: _redis(settings.REDIS_URL),
-        "broker": lambda: _redis(settings.CELERY_BROKER_URL),
+        "redis": lambda: _redis("REDIS_URL", settings.REDIS_URL),
+        "broker": lambda: _redis("CELERY_BROKER_URL", settings.CELERY_BROKER_URL),
     }
     with ThreadPoolExecutor(max_workers=len(parts)) as pool:
         futures = {name: pool.submit(_problem, check) for name, check in parts.items()}
@@ -64,8 +64,11 @@ def _postgres() -> None:
         cursor.execute("SELECT 1 FROM events LIMIT 1")
 
 
-def _redis(url: str) -> None:
-    _client(url).ping()
+def _redis(setting: str, url: str) -> None:
+    try:
+        _client(url).ping()
+    except (redis.AuthenticationError, redis.exceptions.NoPermissionError) as error:
+        raise redis.AuthenticationError(f"Redis refuses the user of {setting}: {error}") from error
 
 
 @lru_cache(maxsize=2)
