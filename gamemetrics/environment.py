@@ -41,6 +41,8 @@ class Environment:
             return Path(path).read_text(encoding="utf-8").strip() or None
         except OSError as error:
             raise SettingInvalid(f"{name}_FILE", f"cannot read {path}: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise SettingInvalid(f"{name}_FILE", f"{path} is not UTF-8 text") from error
 
     def text(self, name: str, default: str) -> str:
         return self.optional(name) or default

@@ -9,5 +9,5 @@ from django.core.wsgi import get_wsgi_application
 from gamemetrics.environment import Environment, KafkaSettings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gamemetrics.settings")
-KafkaSettings.read(Environment.of_process()).demand_usable()
 application = get_wsgi_application()
+KafkaSettings.read(Environment.of_process()).demand_usable()

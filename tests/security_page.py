@@ -17,3 +17,10 @@ def _rules(user: str) -> tuple[str, ...]:
 
 BROKER_RULES = _rules("gamemetrics-broker")
 CACHE_RULES = _rules("gamemetrics-cache")
+
+
+def grants(database: str, owner: str, role: str) -> str:
+    """The statements that give the processes' role its rights."""
+    (found,) = re.findall(r"^```sql\n(.+?)^```", _PAGE, re.MULTILINE | re.DOTALL)
+    named = found.replace("gamemetrics_owner", owner).replace("gamemetrics_app", role)
+    return str(named.replace("DATABASE gamemetrics", f"DATABASE {database}"))

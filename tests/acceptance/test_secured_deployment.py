@@ -1,7 +1,8 @@
 """The whole pipeline as docs/security.md sets it up, with no secret in any environment.
 
 Kafka over SASL_SSL with one user for the API and one for the bridge, each with the ACLs of its
-work only; two Redis with users of least privilege; every secret in a file of mode 600;
+work only; a role of PostgreSQL that owns no table; two Redis with users of least privilege; every
+secret in a file of mode 600;
 GAMEMETRICS_ENV=production.
 """
 
@@ -19,12 +20,14 @@ import pytest
 import redis
 
 from gamemetrics.stack.ports import HOST
+from gamemetrics.stack.postgres import OWNER, SUPERUSER
 from gamemetrics.stack.processes import environment_of
 from tests.acceptance.waiting import until
 from tests.deployments import Running, deployment
 from tests.redis_servers import acl, run_redis
 from tests.secured_kafka import GROUP, TOPIC, SecuredKafka, User
-from tests.security_page import BROKER_RULES, CACHE_RULES
+from tests.security_page import BROKER_RULES, CACHE_RULES, grants
+from tests.services import TestRun
 
 WORKERS = ("worker-logging", "worker-stats", "worker-leaderboards")
 KEYS = {name: secrets.token_hex(24) for name in ("MANAGEMENT_KEY", "INGEST_KEY", "READ_KEY")}
@@ -32,7 +35,25 @@ HEADERS = {"X-Forwarded-Proto": "https"}
 
 
 @pytest.fixture(scope="module")
-def known(secured_database: str) -> Iterator[dict[str, str]]:
+def role(secured_database: str, services_of_this_run: TestRun) -> str:
+    """DATABASE_URL of a role that owns nothing and has the rights of docs/security.md."""
+    server = services_of_this_run.start("postgres")
+    password = secrets.token_hex(12)
+    connection = psycopg2.connect(
+        secured_database,
+        user=SUPERUSER,
+        password=server.credentials.database_superuser_password,
+    )
+    with connection, connection.cursor() as cursor:
+        cursor.execute("CREATE ROLE gm_app LOGIN PASSWORD %s", [password])
+        cursor.execute(grants("secured", OWNER, "gm_app"))
+    connection.close()
+    place = urlsplit(secured_database)
+    return place._replace(netloc=f"gm_app:{password}@{HOST}:{place.port}").geturl()
+
+
+@pytest.fixture(scope="module")
+def known(role: str) -> Iterator[dict[str, str]]:
     """The secrets that every process may need, by setting."""
     broker_password, cache_password = secrets.token_hex(12), secrets.token_hex(12)
     with ExitStack() as servers:
@@ -48,7 +69,7 @@ def known(secured_database: str) -> Iterator[dict[str, str]]:
         yield {
             **KEYS,
             "DJANGO_SECRET_KEY": secrets.token_hex(32),
-            "DATABASE_URL": secured_database,
+            "DATABASE_URL": role,
             "CELERY_BROKER_URL": f"redis://gamemetrics:{broker_password}@{HOST}:{broker}/0",
             "REDIS_URL": f"redis://gamemetrics:{cache_password}@{HOST}:{cache}/0",
             "FLOWER_BASIC_AUTH": f"operator:{secrets.token_hex(12)}",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import httpx
 import pytest
@@ -19,13 +19,19 @@ def unstarted() -> Iterator[Stack]:
     discard(stack.dir)
 
 
+def beside(stack: Stack, settings: Mapping[str, str]) -> Stack:
+    """The stack with the settings of a Kafka that is there already."""
+    return Stack(environ={**stack.environ, **settings})
+
+
 def test_the_stack_works_as_a_user_of_one_topic(
     secured_kafka: SecuredKafka, unstarted: Stack
 ) -> None:
     user = secured_kafka.store(User(name="stack"))
     secured_kafka.allow_writing(user)
     secured_kafka.allow_reading(user)
-    started = unstarted.command("up", **secured_kafka.settings(user))
+    stack = beside(unstarted, secured_kafka.settings(user))
+    started = stack.command("up")
     assert started.returncode == 0, started.stdout + started.stderr
     event = {
         "event_type": "test", "player_id": "bo", "game_id": "stack",
@@ -46,7 +52,7 @@ def test_the_stack_makes_a_missing_topic_for_an_administrator(
     secured_kafka: SecuredKafka, unstarted: Stack
 ) -> None:
     settings = secured_kafka.settings(secured_kafka.administrator, KAFKA_TOPIC="made.by.the.stack")
-    started = unstarted.command("up", "--only", "kafka", **settings)
+    started = beside(unstarted, settings).command("up", "--only", "kafka")
     assert started.returncode == 0, started.stdout + started.stderr
     assert "made.by.the.stack" in secured_kafka.admin.list_topics(timeout=10).topics
 
@@ -55,7 +61,8 @@ def test_a_stack_with_a_wrong_password_does_not_start_and_says_why(
     secured_kafka: SecuredKafka, unstarted: Stack
 ) -> None:
     stranger = User(name="nobody", password="a-wrong-password")
-    refused = unstarted.command("up", "--only", "kafka", **secured_kafka.settings(stranger))
+    stack = beside(unstarted, secured_kafka.settings(stranger))
+    refused = stack.command("up", "--only", "kafka")
     assert refused.returncode == 1
     assert "KAFKA_PASSWORD" in refused.stderr
     assert "SASL authentication error" in refused.stderr

@@ -54,6 +54,13 @@ def test_a_setting_is_read_from_a_mounted_file(tmp_path: Path) -> None:
     assert DatabaseSettings.read(env(DB_PASSWORD_FILE=str(secret))).password == "s3cret"
 
 
+def test_a_mounted_file_that_is_no_text_is_named(tmp_path: Path) -> None:
+    secret = tmp_path / "password"
+    secret.write_bytes(b"\xff\xfe")
+    with pytest.raises(SettingInvalid, match=r"^DB_PASSWORD_FILE: .* is not UTF-8 text"):
+        env(DB_PASSWORD_FILE=str(secret)).optional("DB_PASSWORD")
+
+
 def test_a_setting_that_is_empty_is_not_set() -> None:
     assert env(LOG_LEVEL="  ").text("LOG_LEVEL", "INFO") == "INFO"
 
