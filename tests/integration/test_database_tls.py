@@ -113,6 +113,6 @@ def test_django_reads_the_same_parameters(
         "    cursor.execute('SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()')\n"
         "    print(cursor.fetchall())\n"
     )
-    more = {"DJANGO_SETTINGS_MODULE": "gamemetrics.settings", "DATABASE_URL": good}
-    told = encrypted.run("-c", code, **more)
+    settled = {"DJANGO_SETTINGS_MODULE": "gamemetrics.settings", "DATABASE_URL": good}
+    told = Stack(environ={**encrypted.environ, **settled}).run("-c", code)
     assert told.stdout.strip() == "[(True,)]", told.stderr
