@@ -63,7 +63,7 @@ class Stop:
 
 def build(env: Environment, progress: Progress) -> Bridge:
     """A bridge on the real Kafka, PostgreSQL and Celery."""
-    kafka = KafkaSettings.read(env)
+    kafka = KafkaSettings.read(env).demand_usable()
     holder: list[Bridge] = []
     source = KafkaSource(
         kafka.client,

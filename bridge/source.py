@@ -13,6 +13,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, TopicCollection
 from confluent_kafka.admin import AdminClient
 
 from apps.contract import topic_ids
+from apps.kafka.reports import Reports
 
 logger = logging.getLogger(__name__)
 TIMEOUT: Final = 10.0  # seconds, for what asks the broker
@@ -87,10 +88,12 @@ class KafkaSource:
         self._topic = topic
         self._on_assign = on_assign
         self._on_revoke = on_revoke
-        self._client = dict(client)
+        self._reports = Reports("bridge", {"topic": topic, "group_id": group_id})
+        # Without error_cb a refused login is an error of no call: poll would give nothing for ever.
+        self._client = {**client, "error_cb": self._reports.take, "log_level": 3}
         self._consumer = KafkaConsumer(
             {
-                **client,
+                **self._client,
                 "group.id": group_id,
                 "enable.auto.commit": False,
                 "enable.auto.offset.store": False,
@@ -103,13 +106,15 @@ class KafkaSource:
                 "fetch.wait.max.ms": 50,
                 "fetch.error.backoff.ms": 100,
                 "queued.max.messages.kbytes": 65_536,
-                "log_level": 3,
+                # A topic that we were not allowed to see is looked for again after this.
+                "topic.metadata.refresh.interval.ms": 10_000,
             }
         )
         self._consumer.subscribe([topic], on_assign=self._assigned, on_revoke=self._revoked)
 
     def _assigned(self, consumer: KafkaConsumer, partitions: list[TopicPartition]) -> None:
         consumer.assign([])  # handled: nothing is read before `start`
+        self._reports.works()
         self._on_assign([partition.partition for partition in partitions])
 
     def _revoked(self, consumer: KafkaConsumer, partitions: list[TopicPartition]) -> None:
@@ -120,6 +125,8 @@ class KafkaSource:
         first = self._consumer.poll(seconds)
         if first is None:
             return []
+        if first.error() is None:
+            self._reports.works()
         more = self._consumer.consume(most - 1, 0) if most > 1 else []
         messages = [first, *more]
         return [message for message in messages if not self._is_error(message)]
@@ -132,7 +139,7 @@ class KafkaSource:
             raise KafkaException(error)
         if error.code() in _LOST_PLACE:
             raise PlaceLost(f"partition {message.partition()}: {error.str()}")
-        logger.warning("kafka reports", extra={"error": error.str()})
+        self._reports.take(error)
         return True
 
     def topic_id(self) -> uuid.UUID:

@@ -18,11 +18,15 @@ from kombu import Queue
 
 from apps.contract.queues import Consumer
 from apps.monitoring import metrics
-from gamemetrics.environment import Environment, celery_broker_url, log_level
+from gamemetrics.environment import Environment, log_level
 from gamemetrics.log_config import logging_config
+from gamemetrics.redis_urls import celery_broker_url
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gamemetrics.settings")
 _env = Environment.of_process()
+if _env.values.get("FLOWER_BASIC_AUTH_FILE"):
+    # Flower itself reads the environment only, and only after this module is loaded.
+    os.environ["FLOWER_BASIC_AUTH"] = _env.required("FLOWER_BASIC_AUTH", "Flower's user:password")
 
 app = Celery("gamemetrics")
 app.conf.update(

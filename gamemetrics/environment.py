@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +41,8 @@ class Environment:
             return Path(path).read_text(encoding="utf-8").strip() or None
         except OSError as error:
             raise SettingInvalid(f"{name}_FILE", f"cannot read {path}: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise SettingInvalid(f"{name}_FILE", f"{path} is not UTF-8 text") from error
 
     def text(self, name: str, default: str) -> str:
         return self.optional(name) or default
@@ -163,6 +166,28 @@ class KafkaSettings:
             client=client,
         )
 
+    def demand_usable(self) -> KafkaSettings:
+        """The settings, for a process that will use them. Raises SettingInvalid.
+
+        A worker shares them and has neither the user nor the authority's file.
+        """
+        if self.client["security.protocol"].startswith("SASL") and not self.client.get(
+            "sasl.username"
+        ):
+            raise SettingInvalid("KAFKA_USERNAME", "is required: KAFKA_SECURITY_PROTOCOL is SASL_*")
+        ca_location = self.client.get("ssl.ca.location")
+        if ca_location:
+            _read_authorities(ca_location)
+        return self
+
+
+def _read_authorities(path: str) -> None:
+    try:
+        ssl.create_default_context(cafile=path)
+    except OSError as error:
+        rule = f"must be a file of PEM certificates, {path} is not: {error.strerror}"
+        raise SettingInvalid("KAFKA_SSL_CA_LOCATION", rule) from error
+
 
 def is_production(env: Environment) -> bool:
     return env.choice("GAMEMETRICS_ENV", "local", ("local", "production")) == "production"
@@ -188,31 +213,3 @@ def failpoints_file(env: Environment) -> str | None:
 
 def log_level(env: Environment) -> str:
     return env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"))
-
-
-def redis_cache_url(env: Environment) -> str:
-    """The cache's Redis; never the broker's database."""
-    url = env.optional("REDIS_URL")
-    host = env.text("REDIS_HOST", "127.0.0.1")
-    port = env.integer("REDIS_PORT", 6379, at_least=1, at_most=65535)
-    return _redis_url("REDIS_URL", url or f"redis://{host}:{port}/1")
-
-
-def celery_broker_url(env: Environment) -> str:
-    """The broker's Redis; database 0 of the cache's server unless it has its own."""
-    url = env.optional("CELERY_BROKER_URL")
-    if url is None:
-        parts = urlsplit(redis_cache_url(env))
-        url = parts._replace(path="/0").geturl()
-    broker = _redis_url("CELERY_BROKER_URL", url)
-    if broker == redis_cache_url(env):
-        raise SettingInvalid(
-            "CELERY_BROKER_URL", "must not be REDIS_URL's database: emptying the cache loses tasks"
-        )
-    return broker
-
-
-def _redis_url(name: str, url: str) -> str:
-    if urlsplit(url).scheme not in {"redis", "rediss", "unix"}:
-        raise SettingInvalid(name, "must be redis://, rediss:// or unix://")
-    return url

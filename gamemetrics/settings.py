@@ -10,14 +10,13 @@ from gamemetrics.environment import (
     Environment,
     KafkaSettings,
     SettingInvalid,
-    celery_broker_url,
     chunk_signing_key,
     failpoints_file,
     is_production,
     log_level,
-    redis_cache_url,
 )
 from gamemetrics.log_config import logging_config
+from gamemetrics.redis_urls import celery_broker_url, redis_cache_url
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 _env = Environment.of_process()

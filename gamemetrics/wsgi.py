@@ -6,5 +6,8 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
+from gamemetrics.environment import Environment, KafkaSettings
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gamemetrics.settings")
 application = get_wsgi_application()
+KafkaSettings.read(Environment.of_process()).demand_usable()

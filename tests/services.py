@@ -6,6 +6,7 @@ Fixtures: `postgres`, `redis_server`, `kafka` (addresses), `stack` (the whole st
 others, for acceptance tests).
 """
 
+import logging
 import os
 import subprocess
 import sys
@@ -84,6 +85,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     run = config.stash.get(_run, None)
     if run is None:
         return
+    # Publishers outlive the tests that made them and would tell that Kafka ends.
+    logging.getLogger("apps.kafka.reports").setLevel(logging.CRITICAL)
     discard(run.home)
     _replace_environ(run.before)
 

@@ -14,6 +14,7 @@ from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse
 
 from apps.ingest.publisher import publisher
+from apps.kafka.trouble import KafkaDenied
 from apps.ledger.cache import connect
 from apps.web.answers import answer
 
@@ -30,8 +31,8 @@ def ready(request: HttpRequest) -> HttpResponse:
     parts: dict[str, Callable[[], None]] = {
         "kafka": _kafka,
         "postgres": _postgres,
-        "redis": lambda: _redis(settings.REDIS_URL),
-        "broker": lambda: _redis(settings.CELERY_BROKER_URL),
+        "redis": lambda: _redis("REDIS_URL", settings.REDIS_URL),
+        "broker": lambda: _redis("CELERY_BROKER_URL", settings.CELERY_BROKER_URL),
     }
     with ThreadPoolExecutor(max_workers=len(parts)) as pool:
         futures = {name: pool.submit(_problem, check) for name, check in parts.items()}
@@ -47,7 +48,7 @@ def ready(request: HttpRequest) -> HttpResponse:
 def _problem(check: Callable[[], None]) -> str:
     try:
         check()
-    except (KafkaException, DatabaseError, redis.RedisError) as error:
+    except (KafkaException, KafkaDenied, DatabaseError, redis.RedisError) as error:
         return f"{type(error).__name__}: {str(error).splitlines()[0]}"
     finally:
         connection.close()  # the pool's threads end with the request
@@ -63,8 +64,11 @@ def _postgres() -> None:
         cursor.execute("SELECT 1 FROM events LIMIT 1")
 
 
-def _redis(url: str) -> None:
-    _client(url).ping()
+def _redis(setting: str, url: str) -> None:
+    try:
+        _client(url).ping()
+    except (redis.AuthenticationError, redis.exceptions.NoPermissionError) as error:
+        raise redis.AuthenticationError(f"Redis refuses the user of {setting}: {error}") from error
 
 
 @lru_cache(maxsize=2)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any, Final, Protocol
 
@@ -12,10 +14,16 @@ from django.conf import settings
 
 from apps.contract.envelope import Event, encode
 from apps.failpoints.points import Failpoint, reach
+from apps.kafka.reports import Reports
+from apps.kafka.trouble import KafkaDenied
 
 # librdkafka gives a record up after this; its report then comes within the wait.
 MESSAGE_TIMEOUT_MS: Final = 8_000
 CONFIRM_SECONDS: Final = 9.0
+# A producer that librdkafka gave up (no ACL to write, above all) is replaced after this.
+RENEW_SECONDS: Final = 5.0
+
+Report = Callable[[KafkaError | None, Message], None]
 
 
 class Publisher(Protocol):
@@ -25,7 +33,8 @@ class Publisher(Protocol):
         """Publish and wait; for each event None where it is confirmed, else why it is not."""
 
     def ping(self, seconds: float) -> None:
-        """Raise KafkaException where no broker answers, or the topic is missing."""
+        """Raise KafkaException where no broker answers or the topic is missing, KafkaDenied where
+        the broker does not let us in."""
 
 
 class _Confirmation:
@@ -41,7 +50,7 @@ class _Confirmation:
         self.problems: list[str | None] = ["Kafka did not confirm in time"] * total
         self.done = threading.Event()
 
-    def report_of(self, index: int) -> Callable[[KafkaError | None, Message], None]:
+    def report_of(self, index: int) -> Report:
         def report(error: KafkaError | None, _: Message) -> None:
             self.settle(index, None if error is None else error.str())
 
@@ -64,23 +73,45 @@ class KafkaPublisher:
 
     def __init__(self, client: Mapping[str, Any], topic: str) -> None:
         self._topic = topic
-        self._producer = Producer(
-            {
-                **client,
-                "acks": "all",
-                "enable.idempotence": True,
-                "compression.type": "lz4",
-                "linger.ms": 2,
-                "message.timeout.ms": MESSAGE_TIMEOUT_MS,
-                "queue.buffering.max.messages": 200_000,
-                "log_level": 3,
-            }
-        )
+        self._reports = Reports("web", {"topic": topic})
+        self._settings = {
+            **client,
+            "acks": "all",
+            "enable.idempotence": True,
+            "compression.type": "lz4",
+            "linger.ms": 2,
+            "message.timeout.ms": MESSAGE_TIMEOUT_MS,
+            "queue.buffering.max.messages": 200_000,
+            "log_level": 3,
+            "error_cb": self._reports.take,
+        }
+        self._producer = Producer(self._settings)
         threading.Thread(target=self._serve_reports, name="kafka-reports", daemon=True).start()
 
     def _serve_reports(self) -> None:
         while True:
-            self._producer.poll(0.5)
+            try:
+                self._producer.poll(0.5)
+            except (KafkaException, SystemError) as error:
+                self._renew(error)
+
+    def _renew(self, error: Exception) -> None:
+        """Take a new producer in the place of one with a fatal error, which never sends again.
+
+        What the old one held is unconfirmed: written or not, a retry with its id is safe.
+        """
+        # confluent-kafka calls error_cb of a fatal error with that error already raised, which
+        # Python then tells as a SystemError caused by it.
+        fatal = error if isinstance(error, KafkaException) else error.__cause__
+        if not isinstance(fatal, KafkaException):
+            raise error
+        self._reports.take(fatal.args[0])
+        old, until = self._producer, time.monotonic() + RENEW_SECONDS
+        old.purge()
+        while time.monotonic() < until:
+            with suppress(KafkaException, SystemError):
+                old.poll(0.5)  # the reports of what was purged
+        self._producer = Producer(self._settings)
 
     def publish(self, events: Sequence[Event]) -> list[str | None]:
         confirmation = _Confirmation(len(events))
@@ -94,7 +125,7 @@ class KafkaPublisher:
                         ("event_type", event.event_type.encode()),
                         ("event_id", event.event_id.encode()),
                     ],
-                    on_delivery=confirmation.report_of(index),
+                    on_delivery=self._delivered(confirmation.report_of(index)),
                 )
             except BufferError:
                 confirmation.settle(index, "the producer's queue is full")
@@ -106,10 +137,32 @@ class KafkaPublisher:
         reach(Failpoint.API_CONFIRMED)
         return list(confirmation.problems)
 
+    def _delivered(self, report: Report) -> Report:
+        """The report of one event, from which we also learn whether we may write at all."""
+
+        def delivered(error: KafkaError | None, message: Message) -> None:
+            if error is None:
+                self._reports.works()
+            elif error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+                self._reports.take(error)
+            report(error, message)
+
+        return delivered
+
     def ping(self, seconds: float) -> None:
-        topic = self._producer.list_topics(self._topic, timeout=seconds).topics[self._topic]
-        if topic.error is not None:
-            raise KafkaException(topic.error)
+        problem: KafkaException | None = None
+        try:
+            topic = self._producer.list_topics(self._topic, timeout=seconds).topics[self._topic]
+            if topic.error is not None:
+                self._reports.take(topic.error)
+                problem = KafkaException(topic.error)
+        except KafkaException as error:
+            problem = error
+        denial = self._reports.denial(time.monotonic())
+        if denial is not None:
+            raise KafkaDenied(denial.remedy) from problem
+        if problem is not None:
+            raise problem
 
 
 @lru_cache(maxsize=1)

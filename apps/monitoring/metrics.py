@@ -89,10 +89,11 @@ SPECIFICATIONS: Final = (
     Specification(
         name="errors_total",
         kind="counter",
-        process="worker, bridge",
+        process="worker, bridge, web",
         labels=("consumer", "cause"),
-        meaning="Failures by cause: poison (events), outage and deploy_fault (attempts).",
-        remedy="outage: a server is away. deploy_fault: roll back; nothing was dead-lettered.",
+        meaning="Failures: poison (events); outage, kafka_denied and deploy_fault (attempts).",
+        remedy="outage: a server is away. kafka_denied: the log names the setting or the ACL."
+        " deploy_fault: roll back; nothing was dead-lettered.",
     ),
     Specification(
         name="consumer_stopped",

@@ -4,18 +4,25 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from gamemetrics.environment import Environment as Settings
+from gamemetrics.environment import KafkaSettings, SettingInvalid
 from gamemetrics.stack import redis_server
 from gamemetrics.stack.credentials import Credentials
+from gamemetrics.stack.errors import StackError
 from gamemetrics.stack.layout import PROJECT_ROOT, Layout
 from gamemetrics.stack.ports import HOST
 from gamemetrics.stack.postgres import database_url
-from gamemetrics.stack.run_state import RunState
+from gamemetrics.stack.run_state import RunState, kafka_access
 
 ADMIN_USER = "operator"
 FLOWER_USER = "operator"
 GROUP_ID = "gamemetrics-bridge"
 
 INHERITED = ("PATH", "HOME", "USER", "LANG", "TZ", "TMPDIR", "VIRTUAL_ENV", "CI")
+
+
+class KafkaAccessInvalid(StackError):
+    """The settings of a given Kafka cannot be used."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,6 +54,7 @@ class Environment:
             "CELERY_BROKER_URL": redis_server.broker_url(ports),
             "KAFKA_BOOTSTRAP_SERVERS": self.bootstrap_servers,
             "KAFKA_TOPIC": self.state.topic,
+            **kafka_access(self.state.carried),
             "FLOWER_URL": f"http://{FLOWER_USER}:{password}@{HOST}:{ports.flower_port}",
             "ADMIN_URL": f"{self.api_url}/admin/",
             "ADMIN_USER": ADMIN_USER,
@@ -100,15 +108,9 @@ SHARED = (
 
 
 def client_settings(carried: Mapping[str, str]) -> dict[str, str]:
-    """librdkafka's settings for a Kafka that asks who we are."""
-    user = carried.get("KAFKA_USERNAME")
-    protocol = carried.get("KAFKA_SECURITY_PROTOCOL")
-    settings = {"security.protocol": protocol} if protocol else {}
-    if user:
-        settings |= {
-            "security.protocol": protocol or "SASL_PLAINTEXT",
-            "sasl.mechanisms": "SCRAM-SHA-512",
-            "sasl.username": user,
-            "sasl.password": carried.get("KAFKA_PASSWORD", ""),
-        }
-    return settings
+    """librdkafka's settings for a Kafka that was given, by the rule of the processes themselves."""
+    try:
+        settings = KafkaSettings.read(Settings(values=carried)).demand_usable()
+    except SettingInvalid as problem:
+        raise KafkaAccessInvalid(str(problem)) from problem
+    return {key: value for key, value in settings.client.items() if key != "bootstrap.servers"}

@@ -11,7 +11,14 @@ from gamemetrics.stack.private_files import write_private
 CARRIED = ("LOG_LEVEL", "RATE_LIMIT_RPS", "FAILPOINTS")
 CARRIED_PREFIXES = ("BRIDGE_", "GAMEMETRICS_")
 # Only for a Kafka that was given: our own needs no user.
-KAFKA_ACCESS = ("KAFKA_USERNAME", "KAFKA_PASSWORD", "KAFKA_SECURITY_PROTOCOL")
+KAFKA_ACCESS = (
+    "KAFKA_USERNAME",
+    "KAFKA_PASSWORD",
+    "KAFKA_SECURITY_PROTOCOL",
+    "KAFKA_SSL_CA_LOCATION",
+    # Its users may be allowed one group only.
+    "KAFKA_GROUP_ID",
+)
 DEFAULT_TOPIC = "player.events.raw"
 
 
@@ -56,7 +63,7 @@ class RunState:
         """What `environ` asks to be otherwise, as NAME=kept value."""
         asked = {**_carried(environ, with_access=False), **_named(environ, self.settings())}
         return [
-            f"{name}={kept}"
+            f"{name}={'(kept secret)' if 'PASSWORD' in name else kept}"
             for name, kept in self.settings().items()
             if name in asked and asked[name] != kept
         ] + [f"{name} (unset)" for name in asked if name not in self.settings()]
@@ -81,18 +88,20 @@ def given_kafka(environ: Mapping[str, str], ports: Ports) -> str:
     return given
 
 
+def kafka_access(carried: Mapping[str, str]) -> dict[str, str]:
+    """What of it lets a client into a given Kafka."""
+    return {
+        name: value for name, value in carried.items() if name.removesuffix("_FILE") in KAFKA_ACCESS
+    }
+
+
 def _carried(environ: Mapping[str, str], *, with_access: bool) -> dict[str, str]:
     ports = {field.name.upper() for field in fields(Ports)}
     return {
         name: value
         for name, value in environ.items()
-        if name not in ports
-        and (
-            name in CARRIED
-            or name.startswith(CARRIED_PREFIXES)
-            or (with_access and name.removesuffix("_FILE") in KAFKA_ACCESS)
-        )
-    }
+        if name not in ports and (name in CARRIED or name.startswith(CARRIED_PREFIXES))
+    } | (kafka_access(environ) if with_access else {})
 
 
 def _named(environ: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:

@@ -1,6 +1,8 @@
 """The topic that events travel on."""
 
+import time
 from collections.abc import Mapping
+from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
@@ -11,10 +13,15 @@ from gamemetrics.stack.errors import StackError
 # How the cluster id of librdkafka's in-process broker begins.
 FALLBACK_CLUSTER = "mockCluster"
 WEEK_MS = 7 * 24 * 3600 * 1000
+ASK_SECONDS = 3.0
 
 
 class TopicNotMade(StackError):
     """Kafka did not make the topic."""
+
+
+class KafkaSilent(StackError):
+    """Kafka does not answer, or does not let us in."""
 
 
 def answers(bootstrap_servers: str, access: Mapping[str, str] | None = None) -> bool:
@@ -43,7 +50,7 @@ def ensure_topic(
     partitions.
     """
     admin = _admin(bootstrap_servers, access)
-    cluster = admin.list_topics(timeout=timeout_seconds)
+    cluster = _cluster(admin, bootstrap_servers, timeout_seconds)
     if topic in cluster.topics:
         return False
     if (cluster.cluster_id or "").startswith(FALLBACK_CLUSTER):
@@ -66,6 +73,43 @@ def ensure_topic(
     return True
 
 
+def _cluster(admin: AdminClient, bootstrap_servers: str, timeout_seconds: float) -> Any:
+    """The cluster's metadata, asked for until the time is over or the broker has refused us."""
+    deadline = time.monotonic() + timeout_seconds
+    while True:
+        try:
+            return admin.list_topics(timeout=min(timeout_seconds, ASK_SECONDS))
+        except KafkaException as problem:
+            refusal = _refusal(admin)
+            if not refusal and time.monotonic() < deadline:
+                continue
+            raise KafkaSilent(
+                f"Kafka at {bootstrap_servers} does not let us in (KAFKA_BOOTSTRAP_SERVERS,"
+                " KAFKA_SECURITY_PROTOCOL, KAFKA_USERNAME, KAFKA_PASSWORD, KAFKA_SSL_CA_LOCATION):"
+                f" {refusal or problem}"
+            ) from problem
+
+
+def _refusal(admin: AdminClient) -> str:
+    """Why the broker refused us, as far as it was reported; else empty."""
+    try:
+        admin.poll(0)
+    except KafkaException as problem:
+        return str(problem.args[0].str())
+    return ""
+
+
+def _refused(error: KafkaError) -> None:
+    if error.code() in {KafkaError._AUTHENTICATION, KafkaError._SSL}:
+        raise KafkaException(error)
+
+
 def _admin(bootstrap_servers: str, access: Mapping[str, str] | None) -> AdminClient:
-    # Quiet: while a broker starts, librdkafka tells every refused connection.
-    return AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": 0, **(access or {})})
+    settings: dict[str, Any] = {
+        "bootstrap.servers": bootstrap_servers,
+        # Quiet: while a broker starts, librdkafka tells every refused connection.
+        "log_level": 0,
+        "error_cb": _refused,
+        **(access or {}),
+    }
+    return AdminClient(settings)

@@ -4,14 +4,39 @@ import logging
 import re
 import uuid
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
+import psycopg2
 import pytest
 
 from tests.acceptance.faults import becomes_ready
 from tests.acceptance.games import Game
+from tests.deployments import deployment
+from tests.secured_kafka import SecuredKafka, run_secured_kafka
 from tests.services import Stack
 
 logging.getLogger("httpx").setLevel(logging.WARNING)  # a line a request hides what failed
+
+
+@pytest.fixture(scope="session")
+def secured_kafka() -> Iterator[SecuredKafka]:
+    """One broker that demands TLS, users and ACLs, for all tests of security."""
+    with run_secured_kafka() as broker:
+        yield broker
+
+
+@pytest.fixture(scope="session")
+def secured_database(postgres: str) -> str:
+    """A migrated database for the processes that speak to the secured broker."""
+    connection = psycopg2.connect(postgres)
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE DATABASE secured")
+    connection.close()
+    address = urlsplit(postgres)._replace(path="/secured").geturl()
+    with deployment({"DATABASE_URL": address}) as deployed:
+        deployed.manage("migrate", "--noinput")
+    return address
 
 
 @pytest.fixture

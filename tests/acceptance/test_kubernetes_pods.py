@@ -53,8 +53,7 @@ def node(
         "MIGRATE_DATABASE_URL": database,
         "REDIS_URL": redis._replace(path="/6").geturl(),
         "CELERY_BROKER_URL": redis._replace(path="/5").geturl(),
-        "KAFKA_USERNAME": "",
-        "KAFKA_PASSWORD": "",
+        **{key: "" for key in template()["stringData"] if "KAFKA" in key},
         "FLOWER_BASIC_AUTH": "operator:a-password",
     }
     node = Node(

@@ -17,10 +17,9 @@ from gamemetrics.environment import (
     Environment,
     KafkaSettings,
     SettingInvalid,
-    celery_broker_url,
     chunk_signing_key,
-    redis_cache_url,
 )
+from gamemetrics.redis_urls import celery_broker_url, redis_cache_url
 from gamemetrics.stack.layout import PROJECT_ROOT
 
 PRODUCTION = {
@@ -55,6 +54,13 @@ def test_a_setting_is_read_from_a_mounted_file(tmp_path: Path) -> None:
     secret.write_text("s3cret\n")
     assert env(DB_PASSWORD_FILE=str(secret)).optional("DB_PASSWORD") == "s3cret"
     assert DatabaseSettings.read(env(DB_PASSWORD_FILE=str(secret))).password == "s3cret"
+
+
+def test_a_mounted_file_that_is_no_text_is_named(tmp_path: Path) -> None:
+    secret = tmp_path / "password"
+    secret.write_bytes(b"\xff\xfe")
+    with pytest.raises(SettingInvalid, match=r"^DB_PASSWORD_FILE: .* is not UTF-8 text"):
+        env(DB_PASSWORD_FILE=str(secret)).optional("DB_PASSWORD")
 
 
 def test_a_setting_that_is_empty_is_not_set() -> None:
@@ -121,6 +127,11 @@ def test_a_database_url_is_read_and_written_alike() -> None:
             "redis://r:7/0",
         ),
         ({"CELERY_BROKER_URL": "redis://q/0"}, "redis://127.0.0.1:6379/1", "redis://q/0"),
+        (
+            {"REDIS_HOST": "r", "REDIS_PASSWORD": "p@/w"},
+            "redis://:p%40%2Fw@r:6379/1",
+            "redis://:p%40%2Fw@r:6379/0",
+        ),
     ],
 )
 def test_the_broker_has_a_database_of_its_own(
@@ -132,8 +143,30 @@ def test_the_broker_has_a_database_of_its_own(
 def test_a_broker_in_the_caches_database_is_refused() -> None:
     with pytest.raises(SettingInvalid, match=r"^CELERY_BROKER_URL: "):
         celery_broker_url(env(REDIS_URL="redis://r/2", CELERY_BROKER_URL="redis://r/2"))
+    with pytest.raises(SettingInvalid, match=r"^CELERY_BROKER_URL: "):
+        celery_broker_url(env(REDIS_URL="redis://r/2", CELERY_BROKER_URL="redis://ada:x@r/2"))
     with pytest.raises(SettingInvalid, match=r"^REDIS_URL: "):
         redis_cache_url(env(REDIS_URL="http://r"))
+
+
+def test_redis_over_tls_checks_the_certificate_unless_told_and_then_it_is_refused() -> None:
+    url = "rediss://ada:x@r:6380/0?ssl_ca_certs=/etc/ca.pem"
+    assert celery_broker_url(env(CELERY_BROKER_URL=url)) == f"{url}&ssl_cert_reqs=required"
+    for weaker in ("ssl_cert_reqs=none", "ssl_cert_reqs=optional", "ssl_check_hostname=false"):
+        with pytest.raises(SettingInvalid, match=r"^REDIS_URL: ssl_"):
+            redis_cache_url(env(REDIS_URL=f"rediss://r/1?{weaker}"))
+
+
+def test_a_sasl_protocol_demands_a_user_of_those_who_speak_to_kafka(tmp_path: Path) -> None:
+    without = KafkaSettings.read(env(KAFKA_SECURITY_PROTOCOL="SASL_SSL"))
+    with pytest.raises(SettingInvalid, match=r"^KAFKA_USERNAME: is required"):
+        without.demand_usable()
+    no_certificate = tmp_path / "ca.pem"
+    no_certificate.write_text("nothing")
+    unusable = KafkaSettings.read(env(KAFKA_SSL_CA_LOCATION=str(no_certificate)))
+    with pytest.raises(SettingInvalid, match=r"^KAFKA_SSL_CA_LOCATION: must be a file of PEM"):
+        unusable.demand_usable()
+    assert KafkaSettings.read(env()).demand_usable().topic == "player.events.raw"
 
 
 @pytest.mark.parametrize("value", ["0", "5001", "all"])

@@ -9,7 +9,8 @@ import pytest
 from tests.manifests import PODS, WORKERS, Pod, of_kind, template
 
 KEYS = {"DJANGO_SECRET_KEY", "CHUNK_SIGNING_KEY", "MANAGEMENT_KEY", "INGEST_KEY", "READ_KEY"}
-KAFKA = {"KAFKA_USERNAME", "KAFKA_PASSWORD"}
+API_USER = {"API_KAFKA_USERNAME", "API_KAFKA_PASSWORD"}
+BRIDGE_USER = {"BRIDGE_KAFKA_USERNAME", "BRIDGE_KAFKA_PASSWORD"}
 
 
 def test_the_namespace_admits_only_restricted_pods() -> None:
@@ -90,23 +91,21 @@ def test_no_secret_is_written_into_the_environment(name: str) -> None:
     assert not written & set(template()["stringData"])
 
 
-def test_only_flower_takes_a_secret_by_its_environment_because_it_reads_no_file() -> None:
-    referenced = {name: Pod.of(name).referenced for name in PODS if Pod.of(name).referenced}
-    assert referenced == {
-        "flower": {"FLOWER_BASIC_AUTH": (template()["metadata"]["name"], "FLOWER_BASIC_AUTH")}
-    }
+@pytest.mark.parametrize("name", PODS)
+def test_no_pod_takes_a_secret_by_its_environment(name: str) -> None:
+    assert Pod.of(name).referenced == {}
 
 
 @pytest.mark.parametrize(
     ("name", "secrets"),
     [
-        ("web", {*KEYS, *KAFKA, "DATABASE_URL", "REDIS_URL", "CELERY_BROKER_URL"}),
-        ("bridge", {*KAFKA, "DATABASE_URL", "CELERY_BROKER_URL", "CHUNK_SIGNING_KEY"}),
+        ("web", {*KEYS, *API_USER, "DATABASE_URL", "REDIS_URL", "CELERY_BROKER_URL"}),
+        ("bridge", {*BRIDGE_USER, "DATABASE_URL", "CELERY_BROKER_URL", "CHUNK_SIGNING_KEY"}),
         *(
             (worker, {*KEYS, "DATABASE_URL", "REDIS_URL", "CELERY_BROKER_URL"})
             for worker in WORKERS
         ),
-        ("flower", {"CELERY_BROKER_URL"}),
+        ("flower", {"CELERY_BROKER_URL", "FLOWER_BASIC_AUTH"}),
         ("migrate", {*KEYS, "MIGRATE_DATABASE_URL"}),
     ],
 )

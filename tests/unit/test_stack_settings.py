@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gamemetrics.stack.credentials import Credentials
-from gamemetrics.stack.environment import Environment, client_settings
+from gamemetrics.stack.environment import Environment, KafkaAccessInvalid, client_settings
 from gamemetrics.stack.layout import LONGEST_SOCKET_PATH, Layout
 from gamemetrics.stack.ports import BadPort, Ports
 from gamemetrics.stack.programs import PROGRAMS, STOP_LAYERS, Launch
@@ -96,13 +96,35 @@ def test_secrets_are_made_once(tmp_path: Path) -> None:
 
 
 def test_a_given_kafka_with_a_user_is_asked_by_scram() -> None:
-    assert client_settings({}) == {}
+    assert client_settings({}) == {"security.protocol": "PLAINTEXT"}
     assert client_settings({"KAFKA_USERNAME": "ada", "KAFKA_PASSWORD": "secret"}) == {
-        "security.protocol": "SASL_PLAINTEXT",
-        "sasl.mechanisms": "SCRAM-SHA-512",
+        "security.protocol": "SASL_SSL",
+        "sasl.mechanism": "SCRAM-SHA-512",
         "sasl.username": "ada",
         "sasl.password": "secret",
     }
+
+
+def test_what_lets_into_a_given_kafka_is_carried_to_all_who_speak_to_it() -> None:
+    given = {
+        "KAFKA_BOOTSTRAP_SERVERS": "kafka.example:9093",
+        "KAFKA_USERNAME": "ada",
+        "KAFKA_PASSWORD_FILE": "/run/secrets/kafka",
+        "KAFKA_SSL_CA_LOCATION": "/etc/ca.pem",
+        "KAFKA_GROUP_ID": "ours",
+    }
+    environment = Environment(
+        layout=Layout(root=Path("/nowhere")),
+        state=RunState.from_environ(given),
+        credentials=CREDENTIALS,
+    )
+    assert given.items() <= environment.given().items()
+    assert given.items() <= environment.shown().items()
+
+
+def test_a_given_kafka_with_half_a_user_is_refused_by_name() -> None:
+    with pytest.raises(KafkaAccessInvalid, match="KAFKA_PASSWORD: is required"):
+        client_settings({"KAFKA_USERNAME": "ada"})
 
 
 def test_a_launch_is_read_back_with_the_marks_of_its_stack(tmp_path: Path) -> None:
