@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import UTC, datetime
+from typing import Final
 
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Message
 
@@ -16,6 +17,9 @@ from apps.contract.envelope import (
     coordinates_id,
     decode_event,
 )
+
+# 2020. A producer whose clock was never set says 1970, and every event would be in its future.
+EARLIEST_RECORD_MS: Final = 1_577_836_800_000
 
 
 def read(message: Message, topic_id: uuid.UUID, now: datetime) -> Record | Refused:
@@ -56,7 +60,7 @@ def _arrival(message: Message, now: datetime) -> datetime:
     """The record's own timestamp, which a second reading finds again; our clock where it is
     absent or forged."""
     kind, milliseconds = message.timestamp()
-    if kind == TIMESTAMP_NOT_AVAILABLE or milliseconds <= 0:
+    if kind == TIMESTAMP_NOT_AVAILABLE or milliseconds < EARLIEST_RECORD_MS:
         return now
     limit = (now + MAX_AHEAD).timestamp() * 1000
     return datetime.fromtimestamp(milliseconds / 1000, UTC) if milliseconds <= limit else now

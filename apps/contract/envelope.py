@@ -166,6 +166,7 @@ def _validation(text: str, prefix: str = "") -> EventInvalid:
     found = _AT.search(text)
     message = text[: found.start()] if found else text
     path = "".join("/" + (a or b) for a, b in _STEP.findall(found.group(1))) if found else ""
+    path = path.partition("/...")[0]  # the parser does not say which key or element
     missing = re.search(r"missing required field `(.*?)`", message)
     if missing:
         field = missing.group(1)
