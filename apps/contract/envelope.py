@@ -25,7 +25,8 @@ _UUID = re.compile(
     r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[1-8][0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}"
 )
 _NAME_PART = r"[A-Za-z0-9_.\- ]{1,64}"
-_EVENT_TYPE = re.compile(rf"{_NAME_PART}(:{_NAME_PART}){{0,4}}")
+EVENT_TYPE: Final = rf"{_NAME_PART}(:{_NAME_PART}){{0,4}}"
+_EVENT_TYPE = re.compile(EVENT_TYPE)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _AT = re.compile(r" - at `\$(.*?)`$")

@@ -22,6 +22,8 @@ Never an answer of 5xx but 503, never a stack trace, and nothing is applied of w
 # Rows that ask for something that this design does not have.
 NOT_HERE: Final = {
     "4, second half": "a key has a scope and no game, so no body can name the game of another key",
+    "14, where the client stays": "a body that never comes holds one of the web process's 128 "
+    "requests; the ingress, which reads whole bodies first, is what bounds it",
     "73": "an event names no board; boards choose events by their types",
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
-from contextlib import closing
+from contextlib import closing, suppress
 from urllib.parse import urlsplit
 
 from gamemetrics.stack.ports import HOST
@@ -12,14 +12,18 @@ from gamemetrics.stack.ports import HOST
 
 def conversation(url: str, request: bytes, *, close: bool = False) -> bytes:
     """What the server answers to these bytes; `close`: nothing more is to come."""
-    with closing(socket.create_connection((HOST, urlsplit(url).port or 80), 30)) as line:
+    answer = b""
+    with (
+        closing(socket.create_connection((HOST, urlsplit(url).port or 80), 30)) as line,
+        # Who refuses a request need not read it to its end.
+        suppress(ConnectionError),
+    ):
         line.sendall(request)
         if close:
             line.shutdown(socket.SHUT_WR)
-        answer = b""
         while piece := line.recv(65_536):
             answer += piece
-        return answer
+    return answer
 
 
 def head(*lines: str) -> bytes:
