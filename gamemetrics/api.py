@@ -6,7 +6,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
-from ninja.errors import ValidationError
+from ninja.errors import HttpError, ValidationError
 from ninja.renderers import BaseRenderer
 
 from apps.ingest.schemas import POST_EVENTS
@@ -57,6 +57,11 @@ def describe_events(request: HttpRequest) -> HttpResponse:
 @api.exception_handler(RequestRefused)
 def _refused(request: HttpRequest, error: RequestRefused) -> HttpResponse:
     return refusal(error)
+
+
+@api.exception_handler(HttpError)
+def _unreadable(request: HttpRequest, error: HttpError) -> HttpResponse:
+    return refusal(RequestRefused(error.status_code, "invalid_json", str(error)))
 
 
 @api.exception_handler(ValidationError)

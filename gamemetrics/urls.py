@@ -28,5 +28,6 @@ urlpatterns = [
     path("admin", RedirectView.as_view(url="/admin/")),
     path("admin/", admin.site.urls),
 ]
+handler400 = "apps.web.answers.bad_request"
 handler404 = "apps.web.answers.not_found"
 handler500 = "apps.web.answers.server_error"

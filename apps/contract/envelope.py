@@ -25,7 +25,8 @@ _UUID = re.compile(
     r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[1-8][0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}"
 )
 _NAME_PART = r"[A-Za-z0-9_.\- ]{1,64}"
-_EVENT_TYPE = re.compile(rf"{_NAME_PART}(:{_NAME_PART}){{0,4}}")
+EVENT_TYPE: Final = rf"{_NAME_PART}(:{_NAME_PART}){{0,4}}"
+_EVENT_TYPE = re.compile(EVENT_TYPE)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _AT = re.compile(r" - at `\$(.*?)`$")
@@ -166,6 +167,7 @@ def _validation(text: str, prefix: str = "") -> EventInvalid:
     found = _AT.search(text)
     message = text[: found.start()] if found else text
     path = "".join("/" + (a or b) for a, b in _STEP.findall(found.group(1))) if found else ""
+    path = path.partition("/...")[0]  # the parser does not say which key or element
     missing = re.search(r"missing required field `(.*?)`", message)
     if missing:
         field = missing.group(1)

@@ -18,6 +18,8 @@ from apps.contract.envelope import (
 )
 
 _NO_TIMESTAMP: Final = 0  # Kafka's TIMESTAMP_NOT_AVAILABLE
+# 2020. A producer whose clock was never set says 1970, and every event would be in its future.
+EARLIEST_RECORD_MS: Final = 1_577_836_800_000
 
 Header = tuple[str, str | bytes | None]
 
@@ -77,7 +79,7 @@ def _arrival(message: Received, now: datetime) -> datetime:
     """The record's own timestamp, which a second reading finds again; our clock where it is
     absent or forged."""
     kind, milliseconds = message.timestamp()
-    if kind == _NO_TIMESTAMP or milliseconds <= 0:
+    if kind == _NO_TIMESTAMP or milliseconds < EARLIEST_RECORD_MS:
         return now
     limit = (now + MAX_AHEAD).timestamp() * 1000
     return datetime.fromtimestamp(milliseconds / 1000, UTC) if milliseconds <= limit else now

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from apps.contract.envelope import EVENT_TYPE
+
 _EVENT: Final[dict[str, Any]] = {
     "type": "object",
     "required": ["event_type", "player_id", "game_id", "timestamp"],
@@ -16,7 +18,7 @@ _EVENT: Final[dict[str, Any]] = {
         },
         "event_type": {
             "type": "string",
-            "pattern": r"^[A-Za-z0-9_.\- ]{1,64}(:[A-Za-z0-9_.\- ]{1,64}){0,4}$",
+            "pattern": f"^{EVENT_TYPE}$",
         },
         "player_id": {"type": "string", "minLength": 1, "maxLength": 512},
         "game_id": {"type": "string", "minLength": 1, "maxLength": 128},
@@ -42,11 +44,53 @@ _EVENTS: Final = {"type": "array", "minItems": 1, "maxItems": 1000, "items": _EV
 _BATCH: Final = {"type": "object", "required": ["events"], "properties": {"events": _EVENTS}}
 
 
-def _answer(description: str) -> dict[str, Any]:
-    return {
-        "description": description,
-        "content": {"application/json": {"schema": {"type": "object"}}},
-    }
+_TEXT: Final = {"type": "string"}
+_REFUSAL: Final = {
+    "type": "object",
+    "required": ["status", "error", "code", "pointer"],
+    "properties": {
+        "status": {"type": "string", "enum": ["error"]},
+        "error": _TEXT,
+        "code": _TEXT,
+        "pointer": _TEXT,
+        "event_id": {"type": "string", "format": "uuid"},
+    },
+}
+_RECEIPT: Final = {
+    "type": "object",
+    "required": ["status", "event_id"],
+    "properties": {
+        "status": {"type": "string", "enum": ["success"]},
+        "event_id": {"type": "string", "format": "uuid"},
+    },
+}
+_RESULT: Final = {
+    "type": "object",
+    "required": ["index", "status"],
+    "properties": {
+        "index": {"type": "integer"},
+        "status": {"type": "string", "enum": ["accepted", "rejected", "unconfirmed"]},
+        "event_id": {"type": "string", "format": "uuid"},
+        "code": _TEXT,
+        "pointer": _TEXT,
+        "message": _TEXT,
+    },
+}
+_RESULTS: Final = {
+    "type": "object",
+    "required": ["status", "accepted", "rejected", "results"],
+    "properties": {
+        "status": {"type": "string", "enum": ["success", "partial", "error"]},
+        "accepted": {"type": "integer"},
+        "rejected": {"type": "integer"},
+        "results": {"type": "array", "items": _RESULT},
+    },
+}
+
+
+def _answer(description: str, *schemas: dict[str, Any]) -> dict[str, Any]:
+    schema = {"anyOf": list(schemas)} if len(schemas) > 1 else schemas[0]
+    return {"description": description, "content": {"application/json": {"schema": schema}}}
 
 
 POST_EVENTS: Final[dict[str, Any]] = {
@@ -61,14 +105,20 @@ POST_EVENTS: Final[dict[str, Any]] = {
         },
     },
     "responses": {
-        202: _answer("Kafka has confirmed every event."),
-        207: _answer("Some events were accepted: see `results`."),
-        400: _answer("No event was accepted, or the body is malformed."),
-        401: _answer("A key is required and was not given."),
-        411: _answer("The body has no Content-Length."),
-        413: _answer("The body or the batch is too large."),
-        415: _answer("The media type, charset or encoding is not supported."),
-        429: _answer("Over RATE_LIMIT_RPS requests a second; see Retry-After."),
-        503: _answer("Kafka did not confirm; send again with the same ids after Retry-After."),
+        202: _answer("Kafka has confirmed every event.", _RECEIPT, _RESULTS),
+        207: _answer("Some events were accepted: see `results`.", _RESULTS),
+        400: _answer("No event was accepted, or the body is malformed.", _REFUSAL, _RESULTS),
+        401: _answer("A key is required and was not given.", _REFUSAL),
+        403: _answer("The key opens something else.", _REFUSAL),
+        405: _answer("Events are sent by POST.", _REFUSAL),
+        411: _answer("The body has no Content-Length.", _REFUSAL),
+        413: _answer("The body or the batch is too large.", _REFUSAL),
+        415: _answer("The media type, charset or encoding is not supported.", _REFUSAL),
+        429: _answer("Over RATE_LIMIT_RPS requests a second; see Retry-After.", _REFUSAL),
+        503: _answer(
+            "Kafka did not confirm; send again with the same ids after Retry-After.",
+            _REFUSAL,
+            _RESULTS,
+        ),
     },
 }

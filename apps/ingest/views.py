@@ -60,9 +60,13 @@ def _read(request: HttpRequest) -> bytes:
     if length.isdigit() and int(length) > MAX_BODY_BYTES:
         raise RequestRefused(413, "body_too_large", f"the body is over {MAX_BODY_BYTES} bytes")
     try:
-        return request.body
+        body = request.body
     except UnreadablePostError as error:
         raise RequestRefused(400, "truncated_body", "the body ended too early") from error
+    if length.isdigit() and len(body) < int(length):
+        # What came may be whole events, and the rest of the batch be lost in silence.
+        raise RequestRefused(400, "truncated_body", "the body ended too early")
+    return body
 
 
 def _single(receipt: Receipt) -> HttpResponse:

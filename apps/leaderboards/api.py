@@ -8,9 +8,10 @@ from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 from django.http import HttpRequest, HttpResponse
-from ninja import Router, Schema
+from ninja import Path, Router, Schema
 from pydantic import ConfigDict, Field, field_validator
 
+from apps.contract.envelope import EARLIEST, EVENT_TYPE
 from apps.leaderboards import selectors
 from apps.leaderboards.declaration import BoardConflict, LogBehind, declare
 from apps.leaderboards.periods import Period, end_of, start_of
@@ -20,8 +21,13 @@ from apps.leaderboards.rules import DEFAULT_BOARD, EXACT, Definition, Operator, 
 from apps.web.answers import answer
 from apps.web.errors import RequestRefused
 from apps.web.keys import demand_management
+from apps.web.schemas import GameId, Refusal
 
 router = Router(tags=["leaderboards"])
+# What follows is beyond what a date can be once a zone and a period are added to it.
+LATEST = datetime(9999, 1, 1, tzinfo=UTC)
+REFUSALS = frozenset({400, 401, 403, 404, 409, 503})
+EventType = Annotated[str, Field(pattern=f"^{EVENT_TYPE}$")]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 
 
@@ -31,8 +37,8 @@ class BoardIn(Schema):
     model_config = ConfigDict(extra="forbid")
 
     name: Name
-    event_types: Annotated[list[str], Field(min_length=1, max_length=50)]
-    score: Annotated[str, Field(pattern=r"^(/([^~/]|~[01])*)+$", max_length=512)]
+    event_types: Annotated[list[EventType], Field(min_length=1, max_length=50)]
+    score: Annotated[str, Field(pattern=r"^(/([^~/\x00-\x1f]|~[01])*)+$", max_length=512)]
     operator: Operator
     order: Order = Order.DESC
     periods: Annotated[list[Period], Field(min_length=1)] = Field(default=list(Period))
@@ -70,8 +76,19 @@ def _manager(request: HttpRequest) -> bool:
     return True
 
 
-@router.post("/games/{game_id}/leaderboards", auth=_manager)
-def declare_board(request: HttpRequest, game_id: str, definition: BoardIn) -> HttpResponse:
+class DeclaredOut(BoardIn):
+    """The board as it is declared now."""
+
+    status: Literal["success"]
+    game_id: str
+
+
+@router.post(
+    "/games/{game_id}/leaderboards",
+    auth=_manager,
+    response={frozenset({200, 201}): DeclaredOut, REFUSALS: Refusal},
+)
+def declare_board(request: HttpRequest, game_id: Path[GameId], definition: BoardIn) -> HttpResponse:
     """Declare a board; it is filled from the log. Needs the management key.
 
     201: declared; 200: it was declared so already; 409: it is declared otherwise; 503: the log
@@ -108,10 +125,10 @@ class BoardOut(Schema):
     entries: list[EntryOut]
 
 
-@router.get("/leaderboards/{game_id}/{board}", response={200: BoardOut})
+@router.get("/leaderboards/{game_id}/{board}", response={200: BoardOut, REFUSALS: Refusal})
 def read_board(
     request: HttpRequest,
-    game_id: str,
+    game_id: Path[GameId],
     board: str,
     period: Period = Period.ALLTIME,
     at: datetime | date | None = None,
@@ -156,12 +173,18 @@ def read_board(
 
 
 def _moment(at: datetime | date | None, zone: str) -> datetime:
-    """The aware moment that `at` means; a day or naive time is one of the board's zone."""
+    """The aware moment that `at` means; a day or naive time is one of the board's zone.
+
+    Raises RequestRefused (400).
+    """
     if at is None:
         return datetime.now(UTC)
     if not isinstance(at, datetime):
         at = datetime.combine(at, time())
-    return at if at.tzinfo else at.replace(tzinfo=ZoneInfo(zone))
+    moment = at if at.tzinfo else at.replace(tzinfo=ZoneInfo(zone))
+    if not EARLIEST <= moment < LATEST:
+        raise RequestRefused(400, "at_range", "at must be from 1970 to 9998", pointer="/at")
+    return moment
 
 
 def _score(score: Decimal, form: str) -> Any:

@@ -6,10 +6,11 @@ from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest
-from ninja import Router, Schema
+from ninja import Path, Query, Router, Schema
 
 from apps.stats import selectors
 from apps.web.errors import RequestRefused
+from apps.web.schemas import GameId, PlayerId, Refusal
 
 router = Router(tags=["statistics"])
 
@@ -25,8 +26,13 @@ class StatisticsOut(Schema):
     last_event_at: datetime
 
 
-@router.get("/players/{player_id}/stats", response=StatisticsOut)
-def player_statistics(request: HttpRequest, player_id: str, game_id: str) -> Any:
+@router.get(
+    "/players/{player_id}/stats",
+    response={200: StatisticsOut, frozenset({400, 401, 403, 404}): Refusal},
+)
+def player_statistics(
+    request: HttpRequest, player_id: Path[PlayerId], game_id: Query[GameId]
+) -> Any:
     """What a player did in a game: all events, by type, and when."""
     found = selectors.of_player(player_id, game_id)
     if found is None:

@@ -31,6 +31,11 @@ def refusal(error: RequestRefused) -> HttpResponse:
     return answer(error.status, body, retry_after=error.retry_after)
 
 
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """What Django itself refuses: another host's name, a body that is too large."""
+    return refusal(RequestRefused(400, "bad_request", "the request is not one that we take"))
+
+
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """An address that does not exist."""
     return refusal(RequestRefused(404, "not_found", f"there is nothing at {request.path}"))

@@ -12,6 +12,8 @@ from gamemetrics.stack.programs import QUEUES, Launch
 
 # Each thread waits for Kafka's confirmation of one request; more requests wait in the backlog.
 WEB_THREADS = 64
+# No request line and headers of ours come near it; granian's own bound is six times as much.
+HEAD_BYTES = 64 * 1024
 
 
 class CommandFailed(StackError):
@@ -58,7 +60,7 @@ def _web(port: int) -> list[str]:
         *("--host", HOST, "--port", str(port)),
         *("--workers", "1", "--respawn-failed-workers"),
         *("--blocking-threads", str(WEB_THREADS), "--backpressure", str(2 * WEB_THREADS)),
-        "--no-ws",
+        *("--http1-buffer-size", str(HEAD_BYTES), "--no-ws"),
     ]
 
 

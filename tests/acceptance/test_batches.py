@@ -95,61 +95,6 @@ def test_a_batch_without_a_good_event_is_refused_with_every_reason(game: Game) -
     ]
 
 
-@pytest.mark.parametrize(
-    ("change", "code", "pointer"),
-    [
-        ({"timestamp": "2024-01-15T10:00:00"}, "rfc3339", "/timestamp"),
-        ({"player_id": 7}, "type", "/player_id"),
-        ({"game_id": "a\x00b"}, "nul_char", "/game_id"),
-        ({"event_type": "a/b"}, "event_type", "/event_type"),
-        ({"data": "text"}, "type", "/data"),
-        ({"data": {"a": {"b": "x" * 20_000}}}, "limits", "/data/a/b"),
-    ],
-)
-def test_a_bad_event_is_refused_with_its_code_and_place(
-    game: Game, change: Event, code: str, pointer: str
-) -> None:
-    answer = game.post({**game.event(), **change})
-    assert answer.status_code == 400
-    body = answer.json()
-    assert body["status"] == "error"
-    assert body["error"]
-    assert (body["code"], body["pointer"]) == (code, pointer)
-
-
-@pytest.mark.parametrize(
-    ("content", "headers", "status", "code"),
-    [
-        (b"", {}, 400, "empty_body"),
-        (b"{", {}, 400, "invalid_json"),
-        (b"[]", {}, 400, "empty_batch"),
-        (b'{"events": 5}', {}, 400, "type"),
-        (b'"text"', {}, 400, "not_object"),
-        (b"not gzip", {"Content_Encoding": "gzip"}, 400, "invalid_gzip"),
-        (gzip.compress(b"{}")[:-4], {"Content_Encoding": "gzip"}, 400, "invalid_gzip"),
-        (b" " * (1024 * 1024 + 1), {}, 413, "body_too_large"),
-        (gzip.compress(b" " * (8 * 1024 * 1024 + 1)), {"Content_Encoding": "gzip"}, 413,
-         "body_too_large"),
-        (b"{}", {"Content_Type": "text/plain"}, 415, "media_type"),
-        (b"{}", {"Content_Type": "application/json; charset=latin-1"}, 415, "charset"),
-        (b"{}", {"Content_Encoding": "br"}, 415, "content_encoding"),
-    ],
-)  # fmt: skip
-def test_a_request_that_is_no_batch_is_refused_as_a_whole(
-    game: Game, content: bytes, headers: dict[str, str], status: int, code: str
-) -> None:
-    answer = game.post_bytes(content, **headers)
-    assert (answer.status_code, answer.json()["code"]) == (status, code)
-    assert answer.json()["status"] == "error"
-
-
-@pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE"])
-def test_events_are_only_posted(game: Game, method: str) -> None:
-    answer = game.http.request(method, "/api/v1/events")
-    assert answer.status_code == 405
-    assert answer.headers["allow"] == "POST"
-
-
 def test_the_server_names_an_event_without_an_id_by_the_time(game: Game) -> None:
     answer = game.post(game.event())
     assert answer.status_code == 202

@@ -95,26 +95,6 @@ def test_the_admin_shows_nothing_to_a_stranger(stack: Stack) -> None:
     assert "/admin/login/" in answer.headers["location"]
 
 
-@pytest.mark.parametrize(
-    ("message", "cause"),
-    [
-        (b"not json", "invalid_json"),
-        (b'{"player_id":"\xff"}', "invalid_utf8"),
-        (b"[1, 2]", "not_object"),
-        (b'{"event_type":"login"}', "required"),
-        (b"", "empty"),
-        (b'{"a":"' + b"x" * 70_000 + b'"}', "event_too_large"),
-    ],
-    ids=["text", "latin-1", "array", "fields", "empty", "huge"],
-)
-def test_what_is_no_event_is_kept_with_its_cause(game: Game, message: bytes, cause: str) -> None:
-    behind = game.event(event_id=str(uuid.uuid4()))
-    offset, _ = put_on_topic(game.stack, message, json.dumps(behind).encode())
-    assert game.applied() == expected([behind])
-    ((_, service, found, _, raw, _, _, _),) = dead_letters_at(game, offset)
-    assert (service, found, raw) == ("bridge", cause, message)
-
-
 def test_an_event_without_an_id_takes_effect_once_under_the_id_of_its_place(game: Game) -> None:
     event: Event = game.event()
     put_on_topic(game.stack, json.dumps(event).encode())

@@ -203,7 +203,9 @@ def test_a_message_that_is_no_event_keeps_its_bytes(value: bytes | None, code: s
 
 
 @pytest.mark.parametrize(
-    "timestamp", [(0, -1), (1, -1), (1, 32_503_680_000_000)], ids=["none", "forged", "year 3000"]
+    "timestamp",
+    [(0, -1), (1, -1), (1, 1), (1, 32_503_680_000_000)],
+    ids=["none", "forged", "year 1970", "year 3000"],
 )
 def test_a_forged_record_time_moves_no_event(timestamp: tuple[int, int]) -> None:
     item = read(message(event_text(), timestamp=timestamp), uuid.uuid4(), NOW)

@@ -98,6 +98,7 @@ def test_a_type_of_the_studios_own_is_taken(value: str) -> None:
         ("", "length"),
         ("   ", "length"),
         ("x" * 513, "length"),
+        ("\U0001f600" * 257, "length"),
         ("a\x00b", "nul_char"),
         ("a\nb", "control_char"),
         ("a\x7f", "control_char"),
@@ -173,6 +174,14 @@ def test_data_that_is_no_object_is_refused(data: str) -> None:
         ('{"a": 1e400}', "number_range"),
         ('{"a": 1e99999999999}', "number_range"),
         ('{"a": ' + "9" * 5000 + "}", "number_range"),
+        ('{"a": 1e-20000}', "number_range"),
+        ('{"a": 0e999999}', "number_range"),
+        ('{"a": 1e-99999999999999999999}', "number_range"),
+        ('{"a": 0.' + "0" * 16_383 + "1}", "number_range"),
+        # The parser keeps the last of equal keys; PostgreSQL reads them all.
+        ('{"a": "\\u0000", "a": 1}', "nul_char"),
+        ('{"a": 1e-20000, "a": 1}', "number_range"),
+        ('{"a": ' + "[" * 900 + "]" * 900 + ', "a": 1}', "too_deep"),
         (nested(33), "too_deep"),
         ("[" * 30_000, "too_deep"),
         ('{"a":' * 10_000, "too_deep"),
@@ -193,6 +202,8 @@ def test_data_beyond_its_limits_is_refused(data: str, code: str) -> None:
     "data",
     [
         nested(32),
+        '{"a": "' + "[" * 100 + '\\\\u0000"}',
+        '{"a": 1e-16383, "b": 1E+308}',
         json.dumps(dict.fromkeys(map(str, range(1000)), 1)),
         json.dumps({"a": "x" * 16 * 1024}),
         '{"a": 1, "a": 2}',
@@ -235,6 +246,16 @@ def test_what_the_server_sets_cannot_be_sent() -> None:
     event = read(event_text(ingested_at="2020-01-01T00:00:00Z", is_admin=True, offset=7))
     assert event.ingested_at == NOW
     assert set(json.loads(encode(event))) == set(Event.__struct_fields__)
+
+
+@pytest.mark.parametrize(
+    ("moment", "code"),
+    [("9999-12-31T23:59:59Z", "future"), ("0001-01-01T00:00:00+14:00", "too_old")],
+)
+def test_a_forged_time_of_acceptance_is_refused(moment: str, code: str) -> None:
+    with pytest.raises(EventInvalid) as caught:
+        decode_event(event_text(ingested_at=moment), now=NOW, absent_id=event_id(1))
+    assert (caught.value.code, caught.value.pointer) == (code, "/ingested_at")
 
 
 def test_the_last_of_equal_keys_wins() -> None:
