@@ -59,6 +59,11 @@ class Buffer:
         self.bytes += size
         self.next_offset = item.offset + 1
 
+    def skip(self, lost: list[Refused], oldest: int) -> None:
+        """Begin with a gap up to `oldest`, which is due at once: the watermark waits for it."""
+        self._refused += lost
+        self.next_offset = oldest
+
     def due(self, policy: CutPolicy, chunks_in_flight: int, now: float) -> bool:
         """Whether the chunk is to be cut now."""
         return len(self) > 0 and (

@@ -13,7 +13,7 @@ from apps.contract.queues import Consumer
 from apps.contract.reading import read
 from apps.failpoints.points import Failpoint, reach
 from apps.monitoring import metrics
-from bridge.assignment import start
+from bridge.assignment import report_recreated, start
 from bridge.courier import Courier, CourierUnavailable
 from bridge.gauges import Gauges
 from bridge.inflight import InFlight, Lease
@@ -51,7 +51,7 @@ class Bridge:
         self.partitions: dict[int, Partition] = {}
         self._assigned: list[int] = []
         self._start_at: float | None = None  # monotonic; when to (re)start the assignment
-        self._due = dict.fromkeys(("ledger", "positions", "commit", "prune"), 0.0)
+        self._due = dict.fromkeys(("ledger", "positions", "commit", "prune", "topic"), 0.0)
         self._gauges = Gauges(source, courier)
 
     def assigned(self, partitions: list[int]) -> None:
@@ -197,6 +197,9 @@ class Bridge:
                 partition.paused = pause
 
     def _housekeeping(self, now: float) -> None:
+        looks = self.topic_id and self._is_due("topic", now, self.settings.topic_interval)
+        if looks and self.source.seen_topic_id() not in (None, self.topic_id):
+            raise PlaceLost("the topic was made anew")
         if self._is_due("commit", now, self.settings.commit_interval):
             self._gauges.refresh(self.partitions)
             self._commit()
@@ -225,13 +228,12 @@ class Bridge:
         self.partitions = {}
 
     def _start(self) -> None:
-        self.topic_id = self.source.topic_id()
+        found = self.source.topic_id()
+        if self.topic_id not in (None, found):
+            report_recreated(self.topic, found)
+        self.topic_id = found
         self.partitions = start(
-            self.source,
-            self.ledger,
-            topic=self.topic,
-            topic_id=self.topic_id,
-            numbers=self._assigned,
+            self.source, self.ledger, topic=self.topic, topic_id=found, numbers=self._assigned
         )
         self._start_at = None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from apps.contract.chunk import Record, Refused
 from apps.contract.queues import Consumer
@@ -13,6 +14,7 @@ from bridge.inflight import Window
 from bridge.watermark import Watermark
 
 Range = tuple[Consumer, int, int]
+RETENTION_GAP: Final = "retention_gap"
 
 
 @dataclass(kw_only=True, slots=True)
@@ -49,6 +51,20 @@ class Partition:
     def low_watermark(self) -> int:
         """Everything before it is applied by every consumer."""
         return min(watermark.next_offset for watermark in self.watermarks.values())
+
+    def skip_to(self, oldest: int) -> dict[Consumer, int]:
+        """Retention took what lies before `oldest`; how many offsets each consumer lost by it.
+
+        Each of them is told in the transaction that lets its watermark pass the gap.
+        """
+        lost = {
+            consumer: watermark.next_offset
+            for consumer, watermark in self.watermarks.items()
+            if watermark.next_offset < oldest
+        }
+        gaps = [_gap(consumer, first, oldest) for consumer, first in lost.items()]
+        self.buffer.skip(gaps, oldest)
+        return {consumer: oldest - first for consumer, first in lost.items()}
 
     def take(self, item: Record | Refused, size: int, now: float) -> bool:
         """Buffer a message; False where its offset came before (a redelivery by the client)."""
@@ -110,3 +126,17 @@ class Partition:
         """PostgreSQL has the reached positions."""
         for consumer, watermark in self.watermarks.items():
             self.stored[consumer] = watermark.next_offset
+
+
+def _gap(consumer: Consumer, first_offset: int, next_offset: int) -> Refused:
+    return Refused(
+        offset=next_offset - 1,
+        code=RETENTION_GAP,
+        pointer="",
+        message=(
+            f"offsets [{first_offset}, {next_offset}) were deleted by Kafka's retention,"
+            f" and {consumer} is not known to have applied them"
+        ),
+        raw=b"",
+        consumer=consumer,
+    )

@@ -25,3 +25,4 @@ class BridgeSettings:
     position_interval: float = 0.25  # between two writes of positions
     commit_interval: float = 1.0  # between two commits to Kafka, and two looks at gauges
     prune_interval: float = 60.0
+    topic_interval: float = 2.0  # between two looks at the topic's id

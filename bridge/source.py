@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -19,7 +20,16 @@ logger = logging.getLogger(__name__)
 TIMEOUT: Final = 10.0  # seconds, for what asks the broker
 # Messages that one pass takes at most; the loop has other duties every few ms.
 PASS_MESSAGES: Final = 1_000
-_LOST_PLACE = frozenset({KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE})
+# A topic that is gone may be another when it is there again, with the same offsets.
+_LOST_PLACE = frozenset(
+    {
+        KafkaError._AUTO_OFFSET_RESET,
+        KafkaError.OFFSET_OUT_OF_RANGE,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError._UNKNOWN_TOPIC,
+        KafkaError.UNKNOWN_TOPIC_ID,
+    }
+)
 
 
 class SourceUnavailable(Exception):
@@ -49,6 +59,9 @@ class Source(Protocol):
 
     def topic_id(self) -> uuid.UUID:
         """Kafka's id of the topic: a topic that was deleted and made anew has another."""
+
+    def seen_topic_id(self) -> uuid.UUID | None:
+        """The id that the broker answered since the last call, without waiting; asks again."""
 
     def ends(self, partition: int) -> Ends:
         """The partition's ends, asked of the broker."""
@@ -91,6 +104,8 @@ class KafkaSource:
         self._reports = Reports("bridge", {"topic": topic, "group_id": group_id})
         # Without error_cb a refused login is an error of no call: poll would give nothing for ever.
         self._client = {**client, "error_cb": self._reports.take, "log_level": 3}
+        self._in_process = False
+        self._asking: tuple[AdminClient, Future[Any]] | None = None
         self._consumer = KafkaConsumer(
             {
                 **self._client,
@@ -144,18 +159,33 @@ class KafkaSource:
 
     def topic_id(self) -> uuid.UUID:
         cluster_id = self._metadata().cluster_id or ""
-        if cluster_id.startswith(topic_ids.IN_PROCESS_CLUSTER):
+        self._in_process = cluster_id.startswith(topic_ids.IN_PROCESS_CLUSTER)
+        if self._in_process:
             return topic_ids.of_in_process(cluster_id, self._topic)
-        admin = AdminClient(self._client)  # a name: unreferenced, it dies before it answers
-        topics = TopicCollection([self._topic])
-        described = admin.describe_topics(topics, request_timeout=TIMEOUT)
+        self._asking = None  # what was asked before may be older than this answer
+        asked = self._ask()
         try:
-            found = described[self._topic].result(2 * TIMEOUT).topic_id
+            return _id_of(asked[1].result(2 * TIMEOUT))
         except KafkaException as error:
             raise SourceUnavailable(str(error)) from error
-        return topic_ids.of_halves(
-            found.get_most_significant_bits(), found.get_least_significant_bits()
-        )
+
+    def seen_topic_id(self) -> uuid.UUID | None:
+        if self._in_process:
+            return None
+        asking, found = self._asking, None
+        if asking is not None:
+            if not asking[1].done():
+                return None
+            if asking[1].exception() is None:
+                found = _id_of(asking[1].result())
+        self._asking = self._ask(asking[0] if asking else None)
+        return found
+
+    def _ask(self, admin: AdminClient | None = None) -> tuple[AdminClient, Future[Any]]:
+        """Ask for the topic's description; an admin client that nobody holds never answers."""
+        admin = admin or AdminClient(self._client)
+        described = admin.describe_topics(TopicCollection([self._topic]), request_timeout=TIMEOUT)
+        return admin, described[self._topic]
 
     def _metadata(self) -> Any:
         try:
@@ -193,6 +223,13 @@ class KafkaSource:
 
     def close(self) -> None:
         self._consumer.close()
+
+
+def _id_of(description: Any) -> uuid.UUID:
+    found = description.topic_id
+    return topic_ids.of_halves(
+        found.get_most_significant_bits(), found.get_least_significant_bits()
+    )
 
 
 def _places(topic: str, offsets: Mapping[int, int]) -> list[TopicPartition]:

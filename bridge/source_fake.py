@@ -18,10 +18,19 @@ class MemoryTopic:
     topic_id: uuid.UUID
     partitions: dict[int, dict[int, Message]] = field(default_factory=dict)
     committed: dict[int, int] = field(default_factory=dict)
+    oldest: dict[int, int] = field(default_factory=dict)
 
     def ends(self, partition: int) -> Ends:
-        offsets = self.partitions[partition]
-        return Ends(low=min(offsets, default=0), high=max(offsets, default=-1) + 1)
+        offsets, oldest = self.partitions[partition], self.oldest.get(partition, 0)
+        return Ends(
+            low=oldest or min(offsets, default=0), high=max(max(offsets, default=-1) + 1, oldest)
+        )
+
+    def delete_before(self, partition: int, offset: int) -> None:
+        """What retention does."""
+        held = self.partitions[partition]
+        self.partitions[partition] = {o: message for o, message in held.items() if o >= offset}
+        self.oldest[partition] = offset
 
 
 @dataclass(kw_only=True, slots=True)
@@ -56,6 +65,9 @@ class MemorySource:
         return [held[offset] for offset in offsets]
 
     def topic_id(self) -> uuid.UUID:
+        return self.topic.topic_id
+
+    def seen_topic_id(self) -> uuid.UUID | None:
         return self.topic.topic_id
 
     def ends(self, partition: int) -> Ends:

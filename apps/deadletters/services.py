@@ -81,7 +81,7 @@ def of_message(chunk: Chunk, refused: Refused) -> Letter:
         consumer_service=BRIDGE if refused.consumer is None else refused.consumer.value,
         cause=refused.code,
         error_message=readable(refused.message.encode("utf-8", "replace")),
-        exception="EventInvalid",
+        exception="EventInvalid" if refused.consumer is None else "",
         topic=chunk.topic,
         topic_id=str(chunk.topic_id),
         partition=chunk.partition,

@@ -168,6 +168,29 @@ SPECIFICATIONS: Final = (
         remedy="Somebody writes to the topic past the API: see the dead letters of 'bridge'.",
     ),
     Specification(
+        name="offsets_lost_total",
+        kind="counter",
+        process="bridge",
+        labels=("consumer",),
+        meaning="Offsets that retention took before the consumer was known to have applied them.",
+        remedy="Dead letters with cause retention_gap name them; lengthen the topic's retention.",
+    ),
+    Specification(
+        name="partition_truncated",
+        kind="gauge",
+        process="bridge",
+        labels=("partition",),
+        meaning="1 while a partition is not read because it ends before what was applied.",
+        remedy="Kafka lost records (unclean election): see docs/decisions/0028.",
+    ),
+    Specification(
+        name="topic_recreated_total",
+        kind="counter",
+        process="bridge",
+        meaning="Times that the topic was found deleted and made anew; it is read from its start.",
+        remedy="What the old topic held and was not applied is gone: ask who deleted it.",
+    ),
+    Specification(
         name="dead_letters_open",
         kind="gauge",
         process="web",
@@ -243,6 +266,9 @@ queue_depth = _gauge("queue_depth")
 chunks_published = _counter("chunks_published_total")
 queue_messages_refused = _counter("queue_messages_refused_total")
 messages_refused = _counter("messages_refused_total")
+offsets_lost = _counter("offsets_lost_total")
+partition_truncated = _gauge("partition_truncated")
+topic_recreated = _counter("topic_recreated_total")
 dead_letters_open = _gauge("dead_letters_open")
 dead_letters_replaying = _gauge("dead_letters_replaying")
 dead_letter_jobs_running = _gauge("dead_letter_jobs_running")

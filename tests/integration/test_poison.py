@@ -6,7 +6,7 @@ import msgspec
 import pytest
 import redis
 
-from apps.contract.chunk import Chunk, from_message, to_message
+from apps.contract.chunk import Chunk, Refused, from_message, to_message
 from apps.contract.envelope import decode_event
 from apps.contract.queues import Consumer
 from apps.deadletters.models import DeadLetter
@@ -111,6 +111,33 @@ def test_only_logging_stores_a_refused_message(cache: redis.Redis) -> None:
     for name in (Consumer.STATS, Consumer.LEADERBOARDS):
         apply_chunk(CONSUMERS[name], carried)
     assert not DeadLetter.objects.exists()
+
+
+def test_a_gap_is_a_dead_letter_of_each_consumer_that_lost_it_and_of_no_other(
+    cache: redis.Redis,
+) -> None:
+    gaps = [
+        Refused(
+            offset=4,
+            code="retention_gap",
+            pointer="",
+            message=f"offsets [{first}, 5) were deleted",
+            raw=b"",
+            consumer=consumer,
+        )
+        for consumer, first in ((Consumer.LOGGING, 0), (Consumer.STATS, 2))
+    ]
+    carried = chunk([record(5)], first_offset=0, refused=[*gaps, refused(6, b"noise")])
+    for name, consumer in CONSUMERS.items():
+        for _ in range(2):
+            apply_chunk(consumer, for_consumer(carried, name))
+    letters = DeadLetter.objects.order_by("offset", "consumer_service")
+    assert list(letters.values_list("consumer_service", "cause", "offset", "error_message")) == [
+        ("logging", "retention_gap", 4, "offsets [0, 5) were deleted"),
+        ("stats", "retention_gap", 4, "offsets [2, 5) were deleted"),
+        ("bridge", "invalid_json", 6, "the message is no event"),
+    ]
+    assert bytes(letters[0].raw) == b""
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ from bridge.ledger_fake import MemoryLedger
 from bridge.loop import Bridge
 from bridge.settings import BridgeSettings
 from bridge.source_fake import MemorySource, MemoryTopic
-from tests.builders import CAST, NOW, TOPIC, TOPIC_ID, event_text
+from tests.builders import CAST, NOW, OTHER_TOPIC_ID, TOPIC, TOPIC_ID, event_text
 
 # Passes without a kill after which everything must be applied, whatever went wrong before.
 PASSES = 3_000
@@ -33,6 +34,7 @@ CHUNKED = BridgeSettings(
     position_interval=0.0,
     commit_interval=0.0,
     prune_interval=0.0,
+    topic_interval=0.0,
 )
 STRICT = BridgeSettings(
     policy=CutPolicy(max_events=1, max_bytes=100_000, max_linger=0.0),
@@ -41,6 +43,7 @@ STRICT = BridgeSettings(
     position_interval=0.0,
     commit_interval=0.0,
     prune_interval=0.0,
+    topic_interval=0.0,
 )
 
 
@@ -87,9 +90,19 @@ class World:
         default_factory=lambda: {consumer: set() for consumer in Consumer}
     )
     letters: dict[tuple[int, int], Refused] = field(default_factory=dict)
+    gaps: dict[tuple[Consumer, int, int], range] = field(default_factory=dict)
+    published: set[tuple[int, int]] = field(init=False)
+    noises: set[tuple[int, int]] = field(init=False)
     bridge: Bridge = field(init=False)
 
     def __post_init__(self) -> None:
+        self.published = self.everything()
+        self.noises = {
+            (partition, offset)
+            for partition, offsets in self.topic.partitions.items()
+            for offset, held in offsets.items()
+            if held.value() == b"\x80noise"
+        }
         self.restart()
 
     def restart(self) -> None:
@@ -112,12 +125,31 @@ class World:
     def check_commit(self, offsets: Mapping[int, int]) -> None:
         for partition, following in offsets.items():
             before = {
-                (partition, offset)
-                for offset in self.topic.partitions[partition]
-                if offset < following
+                (number, offset)
+                for number, offset in self.published
+                if number == partition and offset < following
             }
             for consumer, applied in self.applied.items():
-                assert before <= applied, f"{consumer} has not applied all before {following}"
+                settled = applied | self.lost(consumer)
+                assert before <= settled, f"{consumer} has not applied all before {following}"
+
+    def lost(self, consumer: Consumer) -> set[tuple[int, int]]:
+        """What the consumer's dead letters say that retention took."""
+        return {
+            (partition, offset)
+            for (name, partition, _), gap in self.gaps.items()
+            if name is consumer
+            for offset in gap
+        }
+
+    def retain(self, oldest: Mapping[int, int]) -> set[tuple[Consumer, int, int]]:
+        """Retention takes what lies before; which gaps a bridge that starts now has to tell."""
+        told = set()
+        for partition, offset in oldest.items():
+            self.topic.delete_before(partition, offset)
+            positions = self.ledger.positions(TOPIC_ID, {partition: offset})[partition]
+            told |= {(c, partition, offset - 1) for c, at in positions.items() if at < offset}
+        return told
 
     def work(self) -> None:
         """Let the consumers take some parcels."""
@@ -127,12 +159,18 @@ class World:
                 return
             consumer, chunk = parcel
             offsets = {record.offset for record in decode_records(chunk.records)}
+            noise = [refused for refused in chunk.refused if refused.consumer is None]
             if consumer is Consumer.LOGGING:
-                self.letters |= {(chunk.partition, r.offset): r for r in chunk.refused}
+                self.letters |= {(chunk.partition, r.offset): r for r in noise}
             else:
-                assert not chunk.refused, "a refused message travels to logging alone"
+                assert not noise, "a refused message travels to logging alone"
                 offsets |= self.noise(chunk.partition, chunk.first_offset, chunk.next_offset)
-            offsets |= {refused.offset for refused in chunk.refused}
+            offsets |= {refused.offset for refused in noise}
+            for gap in chunk.refused:
+                if gap not in noise:
+                    assert gap.consumer is consumer, "a gap is told to whom it concerns"
+                    lost = [int(number) for number in re.findall(r"\d+", gap.message)[:2]]
+                    self.gaps[consumer, chunk.partition, gap.offset] = range(*lost)
             self.applied[consumer] |= {(chunk.partition, offset) for offset in offsets}
             self.ledger.apply(consumer, chunk)
 
@@ -140,8 +178,8 @@ class World:
         """Offsets of noise in a range, which stats and leaderboards have nothing to do with."""
         return {
             offset
-            for offset, held in self.topic.partitions[partition].items()
-            if first_offset <= offset < next_offset and held.value() == b"\x80noise"
+            for number, offset in self.noises
+            if number == partition and first_offset <= offset < next_offset
         }
 
     def everything(self) -> set[tuple[int, int]]:
@@ -212,6 +250,60 @@ def test_each_refused_message_becomes_one_dead_letter_with_its_bytes(
     }
     assert set(world.letters) == noise
     assert {letter.raw for letter in world.letters.values()} <= {b"\x80noise"}
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    contents=contents, seed=st.integers(0, 2**32), passes=st.integers(0, 40), share=st.floats(0, 1)
+)
+def test_what_retention_took_is_told_once_to_each_consumer_that_lost_it(
+    contents: dict[int, dict[int, bool]], seed: int, passes: int, share: float
+) -> None:
+    random = Random(seed)
+    courier = FaultyCourier(random=random, lost=0.2, doubled=0.2)
+    world = World(topic=topic_of(contents), random=random, settings=CHUNKED, courier=courier)
+    # Somebody read the topic before: what is gone then is a gap, not the topic's beginning.
+    begins = {number: world.topic.ends(number).low for number in world.topic.partitions}
+    world.ledger.positions(TOPIC_ID, begins)
+    world.run(passes, kill=0.1)
+    ends = {number: world.topic.ends(number).high for number in world.topic.partitions}
+    oldest = {number: int(share * end) for number, end in ends.items() if int(share * end)}
+    told = world.retain(oldest)
+    world.restart()
+    world.run(40, kill=0.1)
+    world.run(PASSES)
+    assert world.settled(), "the watermark stands still"
+    # Who had applied the lost range, ahead of its position, is told nothing.
+    assert set(world.gaps) <= told
+    for consumer in Consumer:
+        assert world.applied[consumer] | world.lost(consumer) >= world.published
+        kept = {(p, offset) for p, offset in world.published if offset >= oldest.get(p, 0)}
+        assert kept <= world.applied[consumer]
+        assert not kept & world.lost(consumer)
+
+
+def test_a_topic_made_anew_under_a_running_bridge_is_read_from_its_start() -> None:
+    random = Random(2)
+    courier = FaultyCourier(random=random)
+    world = World(
+        topic=topic_of({0: dict.fromkeys(range(9), True)}),
+        random=random,
+        settings=CHUNKED,
+        courier=courier,
+    )
+    world.run(PASSES)
+    assert world.settled()
+    # Longer than the old one already: no offset is out of range.
+    world.topic.partitions = topic_of({0: dict.fromkeys(range(30), True)}).partitions
+    world.topic.topic_id = OTHER_TOPIC_ID
+    world.topic.committed.clear()
+    world.applied = {consumer: set() for consumer in Consumer}
+    world.published = world.everything()
+    world.run(PASSES)
+    assert world.settled()
+    for consumer in Consumer:
+        assert world.applied[consumer] == world.everything()
+    assert world.bridge.topic_id == OTHER_TOPIC_ID
 
 
 def test_a_bridge_that_starts_between_two_consumers_positions_goes_on() -> None:

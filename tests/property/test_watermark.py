@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from apps.contract.chunk import Record, Refused, decode_records
 from apps.contract.queues import Consumer
 from bridge.buffer import BUSY_CHUNKS, Buffer, CutPolicy
-from bridge.inflight import FIRST_LEASE, LONGEST_LEASE, Lease
+from bridge.inflight import FIRST_LEASE, LONGEST_LEASE, STEADY_MESSAGES, Lease
 from bridge.partition import Partition
 from bridge.watermark import Watermark
 from tests.builders import TOPIC, TOPIC_ID, record, refused
@@ -75,11 +75,12 @@ def test_the_busier_the_longer_the_linger(chunks: int) -> None:
 
 
 @given(st.integers(1, 12))
-def test_a_lease_doubles_up_to_its_longest(times: int) -> None:
+def test_a_lease_doubles_in_the_end_up_to_its_longest(times: int) -> None:
     lease, now = Lease(expires_at=0.0), 1000.0
     for turn in range(times):
         lease.renew(now)
-        length = min(FIRST_LEASE * 2**turn, LONGEST_LEASE)
+        doublings = max(0, turn + 1 - STEADY_MESSAGES)
+        length = min(FIRST_LEASE * 2**doublings, LONGEST_LEASE)
         assert 0.9 * length <= lease.expires_at - now <= 1.1 * length
         now = lease.expires_at
 
