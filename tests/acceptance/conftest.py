@@ -5,6 +5,7 @@ import re
 import uuid
 from collections.abc import Iterator
 
+import httpx
 import pytest
 
 from tests.acceptance.faults import becomes_ready
@@ -23,3 +24,22 @@ def game(stack: Stack, request: pytest.FixtureRequest) -> Iterator[Game]:
     yield game
     game.http.close()
     becomes_ready(stack)
+
+
+@pytest.fixture
+def operator(stack: Stack) -> Iterator[httpx.Client]:
+    """Somebody on call, logged in to the admin."""
+    with httpx.Client(base_url=stack.url, trust_env=False, timeout=30) as browser:
+        page = browser.get("/admin/login/")
+        assert page.status_code == 200
+        answer = browser.post(
+            "/admin/login/?next=/admin/",
+            data={
+                "username": stack.env["ADMIN_USER"],
+                "password": stack.env["ADMIN_PASSWORD"],
+                "csrfmiddlewaretoken": browser.cookies["csrftoken"],
+            },
+            headers={"Referer": str(page.url)},
+        )
+        assert answer.status_code == 302, "the admin user cannot log in"
+        yield browser
