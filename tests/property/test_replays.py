@@ -81,7 +81,8 @@ class World:
             else:
                 self.sent_again(number, "1" if deed == "mended by the client" else '"many"')
         except ActionRefused:
-            assert DeadLetter.objects.get(pk=letter).state not in ("open",) or deed == "reopen"
+            open_already = DeadLetter.objects.get(pk=letter).state == DeadLetter.State.OPEN
+            assert open_already == (deed == "reopen")
 
     def die(self, point: Failpoint, letter: int) -> None:
         self.failpoints.write_text(f'{{"{point}": {{"action": "raise"}}}}')
@@ -124,6 +125,7 @@ def test_each_event_counts_at_most_once_and_is_applied_or_kept(
     assert (standing[0] if standing else Decimal(0)) == applied
     assert DeadLetter.objects.count() == EVENTS
     for letter in DeadLetter.objects.all():
+        assert letter.event_id is not None
         claimed = LeaderboardsAppliedEvent.objects.filter(event_id=letter.event_id).exists()
         assert claimed or letter.state in ("open", "discarded")
         effects = DeadLetterAction.objects.filter(letter=letter, action="applied")
