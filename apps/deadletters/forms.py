@@ -26,6 +26,8 @@ def _moment(label: str) -> forms.DateTimeField:
 class BulkForm(forms.Form):
     """A filter, and what to do with all open letters that match."""
 
+    FILTERS = ("consumer_service", "cause", "game_id", "player_id", "event_type")
+
     action = forms.ChoiceField(choices=DeadLetterJob.Action.choices)
     consumer_service = forms.ChoiceField(label="Consumer", choices=_CONSUMERS, required=False)
     cause = _text("Cause")

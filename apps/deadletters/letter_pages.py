@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
@@ -26,6 +28,7 @@ from apps.deadletters.replayable import indented
 from apps.deadletters.selection import SelectionTooWide
 from apps.operations.columns import heading, preformatted
 from apps.operations.read_only import ReadOnlyAdmin
+from apps.operations.search import SearchRefused, find
 
 if TYPE_CHECKING:
     _Admin = ReadOnlyAdmin
@@ -59,6 +62,22 @@ class LetterPages(_Admin):
             path("discard/", view(self.discard_page), name="deadletters_deadletter_discard_all"),
         ]
         return [*own, *several, *super().get_urls()]
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        context = {"bulk_query": urlencode(self._shown_filter(request))}
+        return super().changelist_view(request, {**context, **(extra_context or {})})
+
+    def _shown_filter(self, request: HttpRequest) -> dict[str, str]:
+        """What the list is narrowed to, as far as a bulk action can be as well."""
+        found: dict[str, Any] = {"consumer_service": request.GET.get("consumer_service")}
+        with suppress(SearchRefused):
+            text = request.GET.get("q", "")
+            found |= find(self.model, self.searches, self.bare_words, text).conditions
+        return {
+            name: str(value) for name, value in found.items() if value and name in BulkForm.FILTERS
+        }
 
     def has_replay_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("deadletters.replay_deadletter")

@@ -35,7 +35,7 @@ UPDATE dlq_events SET state = 'applied', closed_at = now(), next_send_at = NULL
 _FAILED: Final = """
 UPDATE dlq_events SET state = 'open', cause = %(cause)s, error_message = %(error)s,
        exception = %(exception)s, next_send_at = NULL, unfinished = 0,
-       next_retry_at = now() + %(delay)s::interval
+       next_retry_at = statement_timestamp() + %(delay)s::interval
  WHERE id = %(id)s AND state = 'replaying' AND committed_at IS NULL
 """
 _NOTE: Final = """

@@ -48,14 +48,15 @@ def replay(
     stopping: Callable[[], bool],
     beat: Callable[[], None],
 ) -> None:
-    """Replay the letters one by one. Raises LettersLeft on an outage and on a deploy fault.
+    """Replay the letters one by one, until the process is asked to end.
 
-    Nothing is waited out here: who sent the letters sends them again.
+    Raises LettersLeft on an outage and on a deploy fault. Nothing is waited out here: who sent
+    the letters sends again those that are left.
     """
     for letter in letters:
         beat()
         if stopping():
-            raise LettersLeft(f"{consumer.name}: the worker stops")
+            return
         try:
             outcome = replay_letter(consumer, letter)
         except Exception as error:

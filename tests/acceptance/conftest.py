@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+import httpx
 import psycopg2
 import pytest
 
@@ -48,3 +49,22 @@ def game(stack: Stack, request: pytest.FixtureRequest) -> Iterator[Game]:
     yield game
     game.http.close()
     becomes_ready(stack)
+
+
+@pytest.fixture
+def operator(stack: Stack) -> Iterator[httpx.Client]:
+    """Somebody on call, logged in to the admin."""
+    with httpx.Client(base_url=stack.url, trust_env=False, timeout=30) as browser:
+        page = browser.get("/admin/login/")
+        assert page.status_code == 200
+        answer = browser.post(
+            "/admin/login/?next=/admin/",
+            data={
+                "username": stack.env["ADMIN_USER"],
+                "password": stack.env["ADMIN_PASSWORD"],
+                "csrfmiddlewaretoken": browser.cookies["csrftoken"],
+            },
+            headers={"Referer": str(page.url)},
+        )
+        assert answer.status_code == 302, "the admin user cannot log in"
+        yield browser

@@ -3,7 +3,6 @@
 import json
 import os
 import uuid
-from collections.abc import Iterator
 
 import httpx
 import pytest
@@ -33,25 +32,6 @@ def put_on_topic(stack: Stack, *messages: bytes, key: bytes = b"ada") -> list[in
     found = [offset for offset in offsets if offset is not None]
     assert len(found) == len(messages)
     return found
-
-
-@pytest.fixture
-def operator(stack: Stack) -> Iterator[httpx.Client]:
-    """Somebody on call, logged in to the admin."""
-    with httpx.Client(base_url=stack.url, trust_env=False, timeout=30) as browser:
-        page = browser.get("/admin/login/")
-        assert page.status_code == 200
-        answer = browser.post(
-            "/admin/login/?next=/admin/",
-            data={
-                "username": stack.env["ADMIN_USER"],
-                "password": stack.env["ADMIN_PASSWORD"],
-                "csrfmiddlewaretoken": browser.cookies["csrftoken"],
-            },
-            headers={"Referer": str(page.url)},
-        )
-        assert answer.status_code == 302, "the admin user cannot log in"
-        yield browser
 
 
 def dead_letters_at(game: Game, offset: int) -> list[tuple[object, ...]]:

@@ -10,7 +10,9 @@ import pytest
 from django.db import connection
 
 from apps.contract.queues import Consumer
+from apps.deadletters import jobs
 from apps.deadletters.models import DeadLetter, DeadLetterAction, DeadLetterJob
+from apps.deadletters.selection import Selection
 from bridge.replays import (
     FIRST_LEASE,
     LONGEST_LEASE,
@@ -291,6 +293,47 @@ def test_two_dispatchers_never_move_the_same_job() -> None:
         cursor.execute("COMMIT")
     assert made.states() == ["open"]
     made.replays.close()
+
+
+@pytest.mark.parametrize("action", ["replay", "discard"])
+@pytest.mark.parametrize(
+    ("selection", "expected"),
+    [
+        (Selection(), 12),
+        (Selection(consumer_service="stats"), 6),
+        (Selection(cause="22003"), 4),
+        (Selection(game_id="go"), 3),
+        (Selection(player_id="ada"), 4),
+        (Selection(event_type="login"), 2),
+        (Selection(created_from=NOW + 3 * SECOND), 9),
+        (Selection(created_until=NOW + 3 * SECOND), 3),
+        (Selection(consumer_service="stats", player_id="ada", game_id="go"), 1),
+        (Selection(created_from=NOW + 3 * SECOND, created_until=NOW + 5 * SECOND), 2),
+    ],
+    ids=str,
+)
+def test_a_job_does_what_its_dry_run_counted(
+    selection: Selection, expected: int, action: str
+) -> None:
+    DeadLetter.objects.bulk_create(
+        new_letter(
+            n,
+            consumer_service="stats" if n % 2 else "logging",
+            cause="22003" if n % 3 == 1 else "22P02",
+            game_id="go" if n % 4 == 3 else "chess",
+            event_type="login" if n % 6 == 5 else "player_score",
+            created_at=NOW + n * SECOND,
+        )
+        for n in range(12)
+    )
+    assert selection.count(action) == expected
+    job = jobs.start(action, selection, by="bo", now=NOW, reason="old")
+    replays = PostgresReplays(dsn())
+    assert replays.advance(job.pk, NOW + SECOND) == expected
+    state = "replaying" if action == "replay" else "discarded"
+    assert DeadLetter.objects.filter(state=state).count() == expected
+    assert jobs.progress(job).state == "done"
+    replays.close()
 
 
 def test_every_letter_that_is_released_leaves_its_word_in_the_audit() -> None:

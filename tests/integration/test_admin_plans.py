@@ -94,6 +94,7 @@ LISTS: dict[str, tuple[str, list[dict[str, str]]]] = {
             {"q": "player:player-77"},
             {"q": "game:rare"},
             {"q": "cause:cause-3"},
+            {"q": "job:7"},
             {"state": "open"},
             {"state": "replaying"},
             {"state": "discarded"},

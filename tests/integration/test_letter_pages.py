@@ -216,6 +216,14 @@ def test_a_bulk_replay_is_counted_confirmed_and_then_a_job(operator: Client) -> 
     assert b"0 of 3 released" in operator.get(confirmed["Location"]).content
 
 
+def test_the_list_leads_to_the_bulk_action_of_what_it_shows(operator: Client) -> None:
+    listed = show(operator, LETTERS, q='player:"a & b"', consumer_service="stats")
+    assert listed.context["bulk_query"] == "consumer_service=stats&player_id=a+%26+b"
+    form = operator.get(f"{url('bulk')}?{listed.context['bulk_query']}").context["form"]
+    assert (form["player_id"].value(), form["consumer_service"].value()) == ("a & b", "stats")
+    assert show(operator, LETTERS, q="job:1").context["bulk_query"] == ""
+
+
 def test_a_filter_that_changed_since_the_count_is_counted_again(operator: Client) -> None:
     DeadLetter.objects.bulk_create([new_letter(n, player_id="bo") for n in range(3)])
     proof = bulk(operator, player_id="bo", count="1").context["counted"]

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import time
+import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from random import Random
 
 from apps.contract.queues import Consumer
+from bridge.buffer import CutPolicy
 from bridge.courier_fake import FaultyCourier
 from bridge.dispatcher import A_MESSAGE, INTERVAL, RETRY_SECONDS, Dispatcher
+from bridge.ledger import LedgerUnavailable, Positions
+from bridge.ledger_fake import MemoryLedger
+from bridge.loop import Bridge
 from bridge.replays import ReplaysUnavailable, Work
 from bridge.replays_fake import MemoryJob, MemoryLetter, MemoryReplays
-from tests.builders import NOW
+from bridge.settings import BridgeSettings
+from bridge.source_fake import MemorySource, MemoryTopic
+from tests.builders import NOW, TOPIC, TOPIC_ID
 
 
 @dataclass
@@ -107,3 +116,31 @@ def test_an_outage_of_postgresql_is_waited_out() -> None:
     for second in range(6):
         world.pass_at(float(second))
     assert replays.asked == 2
+
+
+class AwayLedger(MemoryLedger):
+    """PostgreSQL does not answer the bridge's questions about positions."""
+
+    def positions(self, topic_id: uuid.UUID, starts: Mapping[int, int]) -> Positions:
+        raise LedgerUnavailable("away")
+
+
+def test_a_bridge_that_cannot_read_its_partitions_still_sends_dead_letters() -> None:
+    world = World()
+    world.letters(1)
+    bridge = Bridge(
+        BridgeSettings(policy=CutPolicy(max_events=1, max_bytes=1_000, max_linger=0.0)),
+        topic=TOPIC,
+        source=MemorySource(
+            topic=MemoryTopic(topic_id=TOPIC_ID, partitions={0: {}}),
+            on_assign=lambda partitions: bridge.assigned(partitions),
+        ),
+        ledger=AwayLedger(),
+        courier=world.courier,
+        beat=lambda: None,
+        duty=world.dispatcher.step,
+    )
+    for _ in range(3):
+        bridge.step(time.monotonic())
+    assert bridge.partitions == {}
+    assert world.courier.letters == [(Consumer.STATS, [1])]
