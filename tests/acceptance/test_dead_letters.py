@@ -7,6 +7,7 @@ from decimal import Decimal
 from html import unescape
 
 import httpx
+import pytest
 
 from tests.acceptance.faults import comes_back, kill
 from tests.acceptance.games import Game
@@ -111,7 +112,12 @@ def moves_on(game: Game) -> None:
     until(lambda: len(letters_of(game, "applied")) > min(done, BULK - 1), "the replay moves on")
 
 
-def test_a_bulk_replay_whose_workers_are_killed_applies_every_letter_once(game: Game) -> None:
+@pytest.mark.parametrize(
+    "victims", [("worker-leaderboards", "bridge"), ("redis", "postgres")], ids="-".join
+)
+def test_a_bulk_replay_in_which_processes_are_killed_applies_every_letter_once(
+    game: Game, victims: tuple[str, ...]
+) -> None:
     events = [numbered(game, "ada", data={"score": "ten"}) for _ in range(BULK)]
     game.send(events)
     game.applied()
@@ -123,7 +129,7 @@ def test_a_bulk_replay_whose_workers_are_killed_applies_every_letter_once(game: 
         game.game_id,
     )
     dead_letters(game.stack, "replay", "--game", game.game_id, "--per-second", "40")
-    for name in ("worker-leaderboards", "bridge"):
+    for name in victims:
         moves_on(game)
         comes_back(game.stack, name, kill(game.stack, name))
     until(lambda: len(letters_of(game, "applied")) == BULK, "every letter is applied")
