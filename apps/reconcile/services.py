@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 import psycopg2
@@ -110,7 +110,11 @@ def _alone() -> Iterator[None]:
     try:
         yield
     finally:
-        # The lock is the session's, and so are its settings and temporary tables.
+        # A closed session ends a moment later, so the next run would find the lock held; a broken
+        # one has let it go.
+        with suppress(DatabaseError, psycopg2.Error), connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])
+        # Settings and temporary tables are the session's.
         connection.close()
 
 
