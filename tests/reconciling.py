@@ -43,7 +43,7 @@ class Told:
     def of(self, kind: Kind) -> list[Finding]:
         return [finding for finding in self.findings if finding.kind is kind]
 
-    def ids(self, kind: Kind, consumer: str = "") -> list[str | None]:
+    def ids(self, kind: Kind, consumer: str = "") -> list[str]:
         """Ids named by findings of the kind, of one consumer or of all."""
         return sorted(
             finding.event_id or ""
@@ -108,6 +108,19 @@ class World:
     ) -> Told:
         lines = io.BytesIO()
         report = Report(0, lines)
+        self.run(report, repair=repair, scope=scope, parts=parts)
+        assert not report.unavailable, report.unavailable
+        findings = [json.loads(line) for line in lines.getvalue().splitlines()]
+        return Told(report=report, findings=tuple(map(_finding, findings)))
+
+    def run(
+        self,
+        report: Report,
+        *,
+        repair: bool = False,
+        scope: Scope | None = None,
+        parts: Iterable[Part] = tuple(Part),
+    ) -> None:
         reconcile(
             self.client,
             self.topic,
@@ -117,9 +130,6 @@ class World:
             report=report,
             display=Silent(),
         )
-        assert not report.unavailable, report.unavailable
-        findings = [json.loads(line) for line in lines.getvalue().splitlines()]
-        return Told(report=report, findings=tuple(map(_finding, findings)))
 
     def is_clean(self) -> bool:
         return self.reconcile().findings == ()

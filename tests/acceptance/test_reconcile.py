@@ -3,16 +3,21 @@
 import json
 import subprocess
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.acceptance.games import Game
 from tests.acceptance.streams import expected, stream
+from tests.services import Stack
 
 EVENTS = 3_000
 
 
-def reconcile(game: Game, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return game.stack.run("manage.py", "reconcile", *arguments, **game.stack.env)
+def reconcile(
+    game: Game, *arguments: str, changes: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    environ = {**game.stack.environ, **game.stack.env, **(changes or {})}
+    return Stack(environ=environ).run("manage.py", "reconcile", *arguments)
 
 
 def test_a_run_while_events_stream_in_finds_nothing(game: Game) -> None:
@@ -70,7 +75,7 @@ def test_a_row_deleted_by_hand_is_found_by_its_id_and_repaired(game: Game, tmp_p
 
 
 def test_what_cannot_be_compared_is_told_by_exit_2(game: Game) -> None:
-    env = {**game.stack.env, "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9"}
-    told = game.stack.run("manage.py", "reconcile", "--only", "kafka,statistics", **env)
+    away = {"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9"}
+    told = reconcile(game, "--only", "kafka,statistics", changes=away)
     assert told.returncode == 2, told.stdout + told.stderr
     assert "could not compare kafka" in told.stdout

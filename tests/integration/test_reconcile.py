@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
+import psycopg2
 import pytest
 import redis
 from django.db import connection
@@ -19,6 +22,8 @@ from apps.leaderboards.periods import EPOCH, Period
 from apps.leaderboards.rank_index import BoardPeriod
 from apps.leaderboards.rules import Order
 from apps.reconcile.findings import Kind, Part, Scope
+from apps.reconcile.report import Report
+from apps.reconcile.services import AnotherReconcile
 from apps.stats import cache as copies
 from apps.stats import selectors as statistics
 from apps.stats.models import PlayerStatistics, StatsAppliedEvent
@@ -315,6 +320,33 @@ def test_what_is_still_to_be_applied_is_no_difference(world: World) -> None:
     world.publish(scored(range(100, 110)))
     told = world.reconcile(parts=[Part.KAFKA, Part.STATISTICS, Part.BOARDS])
     assert told.findings == ()
+
+
+def test_two_runs_at_once_are_refused(world: World) -> None:
+    with closing(psycopg2.connect(**connection.get_connection_params())) as other:
+        with other.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_lock(7002)")
+        with pytest.raises(AnotherReconcile):
+            world.reconcile()
+    until = time.monotonic() + 10
+    while True:  # the other's session ends a moment after it was closed
+        try:
+            assert world.is_clean()
+            return
+        except AnotherReconcile:
+            assert time.monotonic() < until
+
+
+def test_a_consumer_that_never_stands_still_is_told_and_not_waited_for(world: World) -> None:
+    PlayerStatistics.objects.filter(player_id="bo").update(total_events=999)
+    with closing(psycopg2.connect(**connection.get_connection_params())) as busy:
+        with busy.cursor() as cursor:
+            cursor.execute("SELECT 1 FROM player_statistics FOR UPDATE")
+            cursor.execute("LOCK TABLE player_statistics IN ROW EXCLUSIVE MODE")
+        report = Report(0)
+        world.run(report, parts=[Part.STATISTICS])
+    assert "too busy to stand still" in report.unavailable[Part.STATISTICS]
+    assert report.exit_code == 2
 
 
 def test_connections_end_with_the_run(world: World) -> None:
