@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import uuid
 from collections.abc import Iterable, Sequence
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
@@ -110,8 +110,11 @@ class World:
         report = Report(0, lines)
         self.run(report, repair=repair, scope=scope, parts=parts)
         assert not report.unavailable, report.unavailable
-        findings = [json.loads(line) for line in lines.getvalue().splitlines()]
-        return Told(report=report, findings=tuple(map(_finding, findings)))
+        written = lines.getvalue().splitlines()
+        return Told(
+            report=report,
+            findings=tuple(msgspec.json.decode(line, type=Finding) for line in written),
+        )
 
     def run(
         self,
@@ -133,12 +136,6 @@ class World:
 
     def is_clean(self) -> bool:
         return self.reconcile().findings == ()
-
-
-def _finding(fields: dict[str, Any]) -> Finding:
-    return Finding(
-        **{**fields, "part": Part(fields["part"]), "kind": Kind(fields["kind"])},
-    )
 
 
 def scored(numbers: Sequence[int]) -> list[bytes]:

@@ -69,8 +69,8 @@ def compare(job: Job, consumer: Consumer, *, trusted: bool) -> None:
     `trusted` as in `projections.compare`. Raises KafkaUnavailable, ConsumersBehind, LogBehind,
     NotStill, CacheUnavailable.
     """
-    if consumer is not Consumer.LOGGING:
-        question = questions.not_applied(consumer, job.scope)
+    asked = questions.not_applied(consumer, job.scope) if consumer in PROJECTIONS else ()
+    for question in asked:
         if questions.note(question, job.display):
             job.settle()
         for ids in questions.suspects():

@@ -13,6 +13,7 @@ import redis
 from django.db import connection
 
 from apps.contract.queues import Consumer
+from apps.deadletters import services as dead_letters
 from apps.deadletters.models import DeadLetter
 from apps.events.models import Event
 from apps.leaderboards import rank_index
@@ -27,7 +28,7 @@ from apps.reconcile.services import AnotherReconcile
 from apps.stats import cache as copies
 from apps.stats import selectors as statistics
 from apps.stats.models import PlayerStatistics, StatsAppliedEvent
-from tests.builders import GAME, event_id, event_text
+from tests.builders import GAME, chunk, event_id, event_text, record
 from tests.kafka_clients import client_of
 from tests.reconciling import World, scored
 from tests.totals import totals
@@ -224,6 +225,24 @@ def test_a_poison_event_without_its_dead_letter_gets_it_again(world: World) -> N
     told = world.reconcile(repair=True)
     assert told.ids(Kind.NOT_APPLIED, "leaderboards") == [event_id(77)]
     assert totals() == before
+    assert world.is_clean()
+
+
+def test_what_logging_could_not_apply_is_applied_by_the_others_all_the_same(world: World) -> None:
+    before = totals()
+    lost = record(5, player_id="cyd", data='{"score": 5}')
+    letter = dead_letters.of_event(
+        Consumer.LOGGING, chunk([lost]), lost, ValueError("no room"), cause="22000"
+    )
+    dead_letters.store([letter])
+    Event.objects.filter(pk=event_id(5)).delete()
+    assert world.is_clean()
+    StatsAppliedEvent.objects.filter(pk=event_id(5)).delete()
+    PlayerStatistics.objects.filter(player_id="cyd").delete()
+    told = world.reconcile(repair=True)
+    assert told.ids(Kind.NOT_APPLIED, "stats") == [event_id(5)]
+    assert totals().statistics == before.statistics
+    assert totals().entries == before.entries
     assert world.is_clean()
 
 
