@@ -18,7 +18,7 @@ from apps.reconcile.boards import BoardsProjection
 from apps.reconcile.findings import Finding, Kind, Part
 from apps.reconcile.job import Job
 from apps.reconcile.letters import Place
-from apps.reconcile.projections import Changes, Projection, still
+from apps.reconcile.projections import UNTRUSTED, Changes, Projection, still
 from apps.reconcile.questions import Question
 from apps.reconcile.statistics import StatisticsProjection
 
@@ -26,7 +26,6 @@ PROJECTIONS: Final[Mapping[Consumer, Projection]] = {
     Consumer.STATS: StatisticsProjection(),
     Consumer.LEADERBOARDS: BoardsProjection(),
 }
-_GONE: Final = "none: events are gone from the log"
 
 
 def unknown(job: Job, consumer: Consumer) -> int:
@@ -68,10 +67,10 @@ def compare(job: Job, consumer: Consumer, *, trusted: bool) -> None:
     """Name, and mend where asked, what the consumer did not apply, or applied and left open.
 
     `trusted` as in `projections.compare`. Raises KafkaUnavailable, ConsumersBehind, LogBehind,
-    CacheUnavailable.
+    NotStill, CacheUnavailable.
     """
-    if consumer is not Consumer.LOGGING:
-        question = questions.not_applied(consumer, job.scope)
+    asked = questions.not_applied(consumer, job.scope) if consumer in PROJECTIONS else ()
+    for question in asked:
         if questions.note(question, job.display):
             job.settle()
         for ids in questions.suspects():
@@ -101,7 +100,7 @@ def _settle(job: Job, question: Question, ids: list[str], *, trusted: bool) -> N
                 where=f"{given.LEDGERS[consumer]} {event_id}",
                 expected="applied, or in the dead letters",
                 found="neither",
-                remedy="apply it again from the log" if trusted else _GONE,
+                remedy="apply it again from the log" if trusted else UNTRUSTED,
                 repaired=mend,
             )
         )
@@ -124,7 +123,7 @@ def _close(job: Job, consumer: Consumer, ids: list[str], *, trusted: bool) -> No
                 where=f"dlq_events {event_id}",
                 expected="applied or open in the dead letters",
                 found="both",
-                remedy="apply it again; the dead letter follows" if trusted else _GONE,
+                remedy="apply it again; the dead letter follows" if trusted else UNTRUSTED,
                 repaired=mend,
             )
         )

@@ -125,6 +125,8 @@ def _pages(scope: BoardPeriod) -> Iterator[list[Place]]:
 
 
 def _compared(scope: BoardPeriod, places: Sequence[Place]) -> Iterator[Odd]:
+    if not places:
+        return
     rank, players, _, _ = scope.keys()
     arguments = [place.arguments() for place in places]
     with outages():

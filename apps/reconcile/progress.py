@@ -75,32 +75,35 @@ class Bar:
     """For a terminal."""
 
     def __init__(self, console: Console) -> None:
+        self._console = console
+        self._progress: Progress | None = None
+        self._task = TaskID(0)
+        self._began, self._done = 0.0, 0
+
+    def begin(self, title: str, total: int) -> None:
+        self._began, self._done = time.monotonic(), 0
         self._progress = Progress(
             TextColumn("  {task.description:<34}"),
             BarColumn(bar_width=30),
             TextColumn("{task.completed:>11,.0f}"),
             TextColumn("{task.fields[rate]:>9,.0f}/s"),
             TimeElapsedColumn(),
-            console=console,
+            console=self._console,
         )
-        self._task: TaskID | None = None
-        self._began, self._done = 0.0, 0
-
-    def begin(self, title: str, total: int) -> None:
-        self._began, self._done = time.monotonic(), 0
         self._task = self._progress.add_task(title, total=max(total, 1), rate=0.0)
         self._progress.start()
 
     def advance(self, items: int) -> None:
         self._done += items
-        if self._task is not None:
+        if self._progress is not None:
             rate = self._done / max(time.monotonic() - self._began, 0.001)
             self._progress.update(self._task, completed=self._done, rate=rate)
 
     def end(self) -> None:
-        if self._task is not None:
+        if self._progress is not None:
+            # The total was an estimate.
             self._progress.update(self._task, total=max(self._done, 1))
-        self._progress.stop()
+            self._progress.stop()
 
 
 @contextmanager

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
+from psycopg2 import errorcodes
 
 from apps.contract.queues import Consumer
 from apps.ledger.coverage import log_covers
@@ -20,6 +21,7 @@ from apps.reconcile.progress import step
 _AT_ONCE: Final = 100
 # Seconds for the log to catch up with a consumer that stands still; ordinarily ms.
 LOG_PATIENCE: Final = 10.0
+UNTRUSTED: Final = "none: the log may lack events that were applied"
 _SINCE: Final = "SELECT DISTINCT player_id FROM events WHERE game_id = %s AND ingested_at >= %s"
 
 Changes = list[Any]
@@ -27,6 +29,10 @@ Changes = list[Any]
 
 class LogBehind(Exception):
     """The log does not hold yet what the consumer has applied."""
+
+
+class NotStill(Exception):
+    """The consumer could not be made to stand still in time."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,7 +75,7 @@ def compare(job: Job, projection: Projection, *, trusted: bool) -> None:
     The first looks stand nobody still and may see what is in flight; who differs in them is looked
     at while the consumer stands still and the log holds all that it applied. `trusted`: no event
     that was applied is gone from the log, so that a recomputation loses nothing.
-    Raises LogBehind, CacheUnavailable.
+    Raises LogBehind, NotStill, CacheUnavailable.
     """
     games = [job.scope.game_id] if job.scope.game_id is not None else projection.games()
     with step(job.display, f"the log and the {projection.part}", len(games)):
@@ -85,10 +91,18 @@ def compare(job: Job, projection: Projection, *, trusted: bool) -> None:
 
 @contextmanager
 def still(projection: Projection) -> Iterator[None]:
-    """A transaction in which the consumer stands still and the log covers it. Raises LogBehind."""
+    """A transaction in which the consumer stands still and the log covers it.
+
+    Raises LogBehind, NotStill.
+    """
     until = time.monotonic() + LOG_PATIENCE
     with transaction.atomic():
-        projection.hold_still()
+        try:
+            projection.hold_still()
+        except OperationalError as error:
+            if getattr(error.__cause__, "pgcode", None) != errorcodes.LOCK_NOT_AVAILABLE:
+                raise
+            raise NotStill(f"{projection.consumer} is too busy to stand still") from error
         while not log_covers(projection.consumer):
             if time.monotonic() > until:
                 raise LogBehind(f"the log is behind {projection.consumer}; try again later")
@@ -136,7 +150,7 @@ def _confirm(
                 where=difference.where,
                 expected=difference.expected,
                 found=difference.found,
-                remedy=projection.remedy if trusted else "none: events are gone from the log",
+                remedy=projection.remedy if trusted else UNTRUSTED,
                 repaired=mend,
             )
         )

@@ -51,7 +51,7 @@ _UNKNOWN: Final = """
 # A page of ids in the order of their index; only the doubtful ones are kept.
 _NOTE: Final = """
 WITH page AS (
-  SELECT {alias}.* FROM {table} AS {alias} WHERE {alias}.event_id > %(after)s::uuid
+  SELECT {alias}.* FROM {source} AS {alias} WHERE {alias}.event_id > %(after)s::uuid
    ORDER BY {alias}.event_id LIMIT %(size)s
 ), noted AS (
   INSERT INTO reconcile_suspects (event_id)
@@ -62,8 +62,15 @@ SELECT event_id::text, count(*) OVER () FROM page ORDER BY event_id DESC LIMIT 1
 _SUSPECTS: Final = """
 CREATE TEMP TABLE IF NOT EXISTS reconcile_suspects (event_id uuid); TRUNCATE reconcile_suspects
 """
+# What logging could not apply concerns the others all the same.
+_LETTERS_OF_LOGGING: Final = """(
+  SELECT d.event_id, d.event_type, d.player_id, d.game_id, d.created_at AS ingested_at
+    FROM dlq_events AS d
+   WHERE d.consumer_service = 'logging' AND d.state <> 'applied' AND d.event_id IS NOT NULL
+     AND NOT EXISTS (SELECT 1 FROM events AS kept WHERE kept.event_id = d.event_id))
+"""
 _STILL_NOT_APPLIED: Final = """
-SELECT e.event_id::text FROM events AS e
+SELECT e.event_id::text FROM {source} AS e
  WHERE e.event_id = ANY(%(ids)s::uuid[]) AND {condition} ORDER BY 1
 """
 _STILL_UNKNOWN: Final = """
@@ -89,7 +96,8 @@ class Question:
 
     title: str
     consumer: Consumer
-    table: str
+    source: str
+    counted: str  # the table whose size tells about how many ids there are
     alias: str
     condition: str
     again: str
@@ -108,18 +116,27 @@ class Question:
         }
 
 
-def not_applied(consumer: Consumer, scope: Scope) -> Question:
-    """Events of the log that the consumer neither applied nor dead-lettered."""
+def not_applied(consumer: Consumer, scope: Scope) -> tuple[Question, Question]:
+    """Events of the log, and of logging's dead letters, that `consumer` neither applied nor
+    dead-lettered."""
     condition = _NOT_APPLIED.format(counted=_COUNTED_BY[consumer], ledger=LEDGERS[consumer])
-    return Question(
-        title=f"the log and what {consumer} applied",
-        consumer=consumer,
-        table="events",
-        alias="e",
-        condition=f"{_IN_SCOPE} AND {condition}",
-        again=_STILL_NOT_APPLIED.format(condition=condition),
-        scope=scope,
+    of_log, of_letters = (
+        Question(
+            title=f"{title} and what {consumer} applied",
+            consumer=consumer,
+            source=source,
+            counted=counted,
+            alias="e",
+            condition=f"{_IN_SCOPE} AND {condition}",
+            again=_STILL_NOT_APPLIED.format(source=source, condition=condition),
+            scope=scope,
+        )
+        for title, source, counted in (
+            ("the log", "events", "events"),
+            ("logging's letters", _LETTERS_OF_LOGGING, "dlq_events"),
+        )
     )
+    return of_log, of_letters
 
 
 def unknown(consumer: Consumer) -> Question:
@@ -127,7 +144,8 @@ def unknown(consumer: Consumer) -> Question:
     return Question(
         title=f"what {consumer} applied and the log",
         consumer=consumer,
-        table=LEDGERS[consumer],
+        source=LEDGERS[consumer],
+        counted=LEDGERS[consumer],
         alias="l",
         condition=_UNKNOWN,
         again=_STILL_UNKNOWN.format(ledger=LEDGERS[consumer], condition=_UNKNOWN),
@@ -137,11 +155,11 @@ def unknown(consumer: Consumer) -> Question:
 
 def note(question: Question, display: Display) -> int:
     """Walk along the ids, keeping those in doubt in a temporary table; how many."""
-    query = _NOTE.format(table=question.table, alias=question.alias, condition=question.condition)
+    query = _NOTE.format(source=question.source, alias=question.alias, condition=question.condition)
     after = _NIL
     with connection.cursor() as cursor:
         cursor.execute(_SUSPECTS)
-        with step(display, question.title, selectors.about(question.table)):
+        with step(display, question.title, selectors.about(question.counted)):
             while True:
                 cursor.execute(query, question.parameters(after=after, size=_PAGE))
                 row = cursor.fetchone()

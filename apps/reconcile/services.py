@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 import psycopg2
@@ -18,7 +18,7 @@ from apps.reconcile.findings import Part, Scope
 from apps.reconcile.job import ConsumersBehind, Job
 from apps.reconcile.ledgers import PROJECTIONS
 from apps.reconcile.progress import Display
-from apps.reconcile.projections import LogBehind
+from apps.reconcile.projections import LogBehind, NotStill
 from apps.reconcile.report import Report
 from apps.reconcile.topic import KafkaUnavailable, Topic
 
@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 # Advisory lock number, of our own choosing, next to that of the boards.
 _LOCK: Final = 7_002
-_UNAVAILABLE = (KafkaUnavailable, CacheUnavailable, ConsumersBehind, LogBehind)
+_UNAVAILABLE = (KafkaUnavailable, CacheUnavailable, ConsumersBehind, LogBehind, NotStill)
 # Our statements read whole tables; an idle transaction of ours must still not hold a lock long.
 _SETTINGS: Final = "SET statement_timeout = 0"
 
@@ -62,7 +62,8 @@ def reconcile(
 
 
 def _compare(job: Job, parts: set[Part]) -> None:
-    trusted = dict.fromkeys(PROJECTIONS, False)
+    # Before a repair it is found out.
+    trusted = dict.fromkeys(PROJECTIONS, not job.repair)
     _try(job, parts, Part.KAFKA, lambda: kafka_log.compare(job))
     if Part.LOG in parts or (job.repair and parts & {Part.STATISTICS, Part.BOARDS}):
         _try(job, {Part.LOG}, Part.LOG, lambda: _known(job, trusted))
@@ -110,7 +111,11 @@ def _alone() -> Iterator[None]:
     try:
         yield
     finally:
-        # The lock is the session's, and so are its settings and temporary tables.
+        # A closed session ends a moment later, so the next run would find the lock held; a broken
+        # one has let it go.
+        with suppress(DatabaseError, psycopg2.Error), connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])
+        # Settings and temporary tables are the session's.
         connection.close()
 
 

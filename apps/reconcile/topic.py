@@ -57,10 +57,15 @@ class Topic:
         except KafkaException as error:
             self._consumer.close()
             raise KafkaUnavailable(f"Kafka: {error}") from error
+        except KafkaUnavailable:
+            self._consumer.close()
+            raise
 
     def _described(self) -> tuple[list[int], uuid.UUID]:
         metadata = self._consumer.list_topics(self.name, timeout=TIMEOUT)
         partitions = sorted(metadata.topics[self.name].partitions)
+        if not partitions:
+            raise KafkaUnavailable(f"Kafka has no topic {self.name}")
         cluster_id = metadata.cluster_id or ""
         if cluster_id.startswith(topic_ids.IN_PROCESS_CLUSTER):
             return partitions, topic_ids.of_in_process(cluster_id, self.name)
@@ -100,7 +105,14 @@ class Topic:
         """The retained messages of `[first, until)`, in pages. Raises KafkaUnavailable."""
         if first >= until:
             return
-        self._consumer.assign([TopicPartition(self.name, partition, first)])
+        try:
+            self._consumer.assign([TopicPartition(self.name, partition, first)])
+            yield from self._read(partition, until)
+            self._consumer.unassign()
+        except KafkaException as error:
+            raise KafkaUnavailable(f"Kafka: {error}") from error
+
+    def _read(self, partition: int, until: int) -> Iterator[list[Message]]:
         heard = time.monotonic()
         while True:
             batch = self._consumer.consume(PAGE, 0.2)
@@ -110,10 +122,9 @@ class Topic:
                 yield page
                 heard = time.monotonic()
             if len(page) < len(messages) or self._ended(batch, until):
-                break
+                return
             if time.monotonic() - heard > PATIENCE:
                 raise KafkaUnavailable(f"Kafka: partition {partition} brings nothing more")
-        self._consumer.unassign()
 
     def _ended(self, batch: Iterable[Message], until: int) -> bool:
         for message in batch:

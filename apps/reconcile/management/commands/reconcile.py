@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from django.utils.dateparse import parse_date, parse_datetime
 from rich.console import Console
 
@@ -66,7 +66,10 @@ class Command(BaseCommand):
         console = Console(width=None if sys.stdout.isatty() else 200)
         with ExitStack() as stack:
             path: Path | None = options["json"]
-            lines = None if path is None else stack.enter_context(path.open("wb"))
+            try:
+                lines = None if path is None else stack.enter_context(path.open("wb"))
+            except OSError as error:
+                raise CommandError(f"--json: {error}") from error
             report = Report(options["limit"], lines)
             try:
                 reconcile(
@@ -83,11 +86,13 @@ class Command(BaseCommand):
                     display=display(console),
                 )
             except (AnotherReconcile, Unavailable) as error:
+                _show(console, report)
                 console.print(f"  could not compare: {error}", markup=False, soft_wrap=True)
                 raise SystemExit(_COULD_NOT_COMPARE) from error
             finally:
                 report.close()
         _show(console, report)
+        _sum_up(console, report)
         if report.exit_code:
             raise SystemExit(report.exit_code)
 
@@ -105,8 +110,16 @@ def _show(console: Console, report: Report) -> None:
         console.print(f"  {hidden:,} more; --json FILE has them all", highlight=False)
     for part, why in report.unavailable.items():
         console.print(f"  could not compare {part}: {why}", style="red", markup=False)
+
+
+def _sum_up(console: Console, report: Report) -> None:
     left = report.left.total()
     mended = report.found.total() - left
-    if not report.unavailable:
-        summary = f"  {left:,} differ, {mended:,} repaired" if report.found else "  nothing differs"
-        console.print(summary, style="red" if left else "green", highlight=False)
+    if report.found:
+        console.print(
+            f"  {left:,} differ, {mended:,} repaired",
+            style="red" if left else "green",
+            highlight=False,
+        )
+    elif not report.unavailable:
+        console.print("  nothing differs", style="green", highlight=False)
