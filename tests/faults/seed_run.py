@@ -12,10 +12,11 @@ import redis
 from confluent_kafka import KafkaException
 
 from gamemetrics.stack.processes import wait_until
-from tests.faults.client import BEFORE, Client, Pace, Told
+from tests.faults.client import Client, Told
 from tests.faults.drain import drain
 from tests.faults.oracle import Excuse, Verdict, judge, mark
 from tests.faults.oracle_cache import Readers
+from tests.faults.pace import BEFORE, Pace
 from tests.faults.processes import NotRunning
 from tests.faults.rig import Rig
 from tests.faults.row import Row

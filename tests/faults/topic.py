@@ -50,6 +50,10 @@ class Topic:
         """The next offset of each partition. Raises KafkaException."""
         return {number: bounds[1] for number, bounds in self.bounds().items()}
 
+    def exists(self) -> bool:
+        """Whether Kafka knows the topic. Raises KafkaException."""
+        return TOPIC in self.admin.list_topics(timeout=5).topics
+
     def leader(self, partition: int) -> int:
         """The node that leads the partition; -1 while there is none. Raises KafkaException."""
         told = self.admin.list_topics(TOPIC, timeout=5)
