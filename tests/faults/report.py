@@ -50,6 +50,21 @@ def table(outcomes: Sequence[Outcome], rows: Mapping[str, Row], skipped: Mapping
     return _aligned(lines)
 
 
+def matrix(rows: Iterable[Row]) -> str:
+    """The rows as the Markdown table of docs/faults.md."""
+    lines = [
+        "| Row | Fault | How it is injected | Expected, besides | Needs |",
+        "|---|---|---|---|---|",
+    ]
+    for row in rows:
+        needs = [f"{row.needs.brokers} brokers"] if row.needs.brokers > 1 else []
+        needs += ["root (tmpfs)"] if row.needs.mounts else []
+        needs += [f"proxied {name}" for name in sorted(row.proxied)]
+        cells = (row.number, row.title, row.injected, row.expected, ", ".join(needs))
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def _aligned(lines: Iterable[Sequence[str]]) -> str:
     lines = list(lines)
     widths = [max(len(line[column]) for line in lines) for column in range(len(HEADINGS))]

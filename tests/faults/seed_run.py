@@ -12,6 +12,7 @@ import redis
 from confluent_kafka import KafkaException
 
 from gamemetrics.stack.processes import wait_until
+from tests.faults.applications import BRIDGES, WORKERS
 from tests.faults.client import Client, Told
 from tests.faults.drain import drain
 from tests.faults.oracle import Excuse, Verdict, judge, mark
@@ -66,8 +67,9 @@ def run_seed(rig: Rig, topic: Topic, row: Row, *, seed: int, events: int, round_
     rig.heal()
     rig.route(row.proxied)
     drained, seen = drain(rig.postgres, topic, DRAIN_SECONDS)
-    if not drained:
-        outcome.problems.append(f"the rig was not drained before it began: {seen}")
+    # Else the first fault would strike who is not at work yet.
+    if not drained or not wait_until(lambda: _all_at_work(rig, topic), seconds=60, every=0.2):
+        outcome.problems.append(f"the rig was not drained and at work before it began: {seen}")
         return outcome
     made = stream(name, events, chance)
     port = next(iter(rig.web_ports.values()))
@@ -91,6 +93,10 @@ def run_seed(rig: Rig, topic: Topic, row: Row, *, seed: int, events: int, round_
     _count(outcome, client)
     outcome.took = time.monotonic() - began
     return outcome
+
+
+def _all_at_work(rig: Rig, topic: Topic) -> bool:
+    return rig.broker.waiting_workers() == len(WORKERS) and topic.members() == len(BRIDGES)
 
 
 def _strike(row: Row, scene: Scene) -> float:

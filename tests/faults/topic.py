@@ -6,9 +6,16 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaException, TopicCollection, TopicPartition
+from confluent_kafka import (
+    Consumer,
+    ConsumerGroupState,
+    KafkaException,
+    TopicCollection,
+    TopicPartition,
+)
 from confluent_kafka.admin import AdminClient
 
+from gamemetrics.stack.environment import GROUP_ID
 from tests.faults.rig import TOPIC
 from tests.kafka_clients import client_of
 
@@ -53,6 +60,15 @@ class Topic:
     def exists(self) -> bool:
         """Whether Kafka knows the topic. Raises KafkaException."""
         return TOPIC in self.admin.list_topics(timeout=5).topics
+
+    def members(self) -> int:
+        """Members of the bridges' group that have their partitions; 0 while it rebalances."""
+        try:
+            told = self.admin.describe_consumer_groups([GROUP_ID], request_timeout=5)
+            group = told[GROUP_ID].result(10)
+        except KafkaException:
+            return 0
+        return len(group.members) if group.state == ConsumerGroupState.STABLE else 0
 
     def leader(self, partition: int) -> int:
         """The node that leads the partition; -1 while there is none. Raises KafkaException."""
