@@ -33,7 +33,7 @@ from tests.faults.redis_servers import RedisServer
 from tests.stack_homes import discard, new_home, reserve_ports
 
 TOPIC: Final = "player.events.raw"
-PATIENCE: Final = 90.0  # seconds, for a server to answer on a crowded machine
+PATIENCE: Final = 180.0  # seconds, for a server to answer on a crowded machine
 # Rows start them, and end them.
 EXTRAS: Final = ("bridge-3", "standby")
 
