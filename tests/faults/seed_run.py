@@ -66,10 +66,10 @@ def run_seed(rig: Rig, topic: Topic, row: Row, *, seed: int, events: int, round_
     outcome = Outcome(row=row.number, seed=seed, events=events)
     rig.heal()
     rig.route(row.proxied)
-    drained, seen = drain(rig.postgres, topic, DRAIN_SECONDS)
     # Else the first fault would strike who is not at work yet.
-    if not drained or not wait_until(lambda: _all_at_work(rig, topic), seconds=60, every=0.2):
-        outcome.problems.append(f"the rig was not drained and at work before it began: {seen}")
+    behind = drain(rig.postgres, topic, DRAIN_SECONDS)
+    if behind or not wait_until(lambda: _all_at_work(rig, topic), seconds=60, every=0.2):
+        outcome.problems.append(f"before it began, not drained or not at work: {behind}")
         return outcome
     made = stream(name, events, chance)
     port = next(iter(rig.web_ports.values()))
@@ -118,10 +118,9 @@ def _strike(row: Row, scene: Scene) -> float:
 def _await_drain(outcome: Outcome, scene: Scene, lifted: float) -> None:
     since = max(lifted, scene.client.confirmed_at)
     left = DRAIN_SECONDS - (time.monotonic() - since)
-    drained, seen = drain(scene.rig.postgres, scene.topic, max(1.0, left))
+    behind = drain(scene.rig.postgres, scene.topic, max(1.0, left))
     outcome.recovery = max(0.0, time.monotonic() - since)
-    if not drained:
-        behind = [place for place in seen if place.position != place.end]
+    if behind:
         outcome.problems.append(f"not drained within {DRAIN_SECONDS:g} s: {behind}")
 
 

@@ -22,8 +22,8 @@ from tests.kafka_clients import client_of
 def made_anew(scene: Scene) -> None:
     """All that was confirmed is applied before: what goes with the topic is Kafka's own loss."""
     with scene.client.silent():
-        drained, places = drain(scene.rig.postgres, scene.topic, 60)
-        scene.require(drained, f"not drained before the topic is deleted: {places}")
+        behind = drain(scene.rig.postgres, scene.topic, 60)
+        scene.require(not behind, f"not drained before the topic is deleted: {behind}")
         before = scene.topic.id()
         scene.topic.admin.delete_topics([TOPIC], operation_timeout=30)[TOPIC].result(30)
         scene.until(lambda: not scene.topic.exists(), "the topic is gone")
