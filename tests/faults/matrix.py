@@ -83,7 +83,6 @@ def _run_on_one_rig(
                 outcomes.append(outcome)
                 tell(line(outcome))
     finally:
-        topic.close()
         rig.stop()
     return outcomes
 

@@ -35,10 +35,8 @@ def rig() -> Iterator[Rig]:
 
 
 @pytest.fixture(scope="module")
-def topic(rig: Rig) -> Iterator[Topic]:
-    topic = Topic(servers=rig.servers)
-    yield topic
-    topic.close()
+def topic(rig: Rig) -> Topic:
+    return Topic(servers=rig.servers)
 
 
 @pytest.mark.parametrize("number", TELLING)

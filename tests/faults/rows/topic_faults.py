@@ -40,9 +40,9 @@ def overtaken_by_retention(scene: Scene) -> None:
         bridge.terminate(seconds=20)
     scene.until(lambda: _queues_are_empty(scene), "the workers have done what was sent")
     scene.last(3, 4)
-    bounds = scene.topic.bounds()
+    ends = scene.topic.ends()
     positions = _positions(scene)
-    cuts = {number: (positions.get(number, 0) + high) // 2 for number, (_, high) in bounds.items()}
+    cuts = {number: (positions.get(number, 0) + end) // 2 for number, end in ends.items()}
     missing = [_ids(scene, number, positions.get(number, 0), cut) for number, cut in cuts.items()]
     gone = frozenset(event_id for ids in missing for event_id in ids)
     scene.notes["events_gone"] = len(gone)
