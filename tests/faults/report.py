@@ -29,8 +29,10 @@ def commit() -> str:
 def table(outcomes: Sequence[Outcome], rows: Mapping[str, Row], skipped: Mapping[str, str]) -> str:
     """One line a row; recovery is the slowest seed's."""
     lines: list[tuple[str, ...]] = [HEADINGS]
-    for number in dict.fromkeys(outcome.row for outcome in outcomes):
+    for number in rows:
         mine = [outcome for outcome in outcomes if outcome.row == number]
+        if not mine:
+            continue
         failed = [outcome.seed for outcome in mine if not outcome.passed]
         lines.append(
             (

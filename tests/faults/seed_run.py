@@ -62,7 +62,6 @@ def run_seed(rig: Rig, topic: Topic, row: Row, *, seed: int, events: int, round_
     """Run it. `round_` tells apart runs of one seed on one rig: their ids must differ."""
     began = time.monotonic()
     name = f"row{row.number}-seed{seed}" + (f"-{round_}" if round_ else "")
-    chance = Random(name)
     outcome = Outcome(row=row.number, seed=seed, events=events)
     rig.heal()
     rig.route(row.proxied)
@@ -71,14 +70,20 @@ def run_seed(rig: Rig, topic: Topic, row: Row, *, seed: int, events: int, round_
     if behind or not wait_until(lambda: _all_at_work(rig, topic), seconds=60, every=0.2):
         outcome.problems.append(f"before it began, not drained or not at work: {behind}")
         return outcome
-    made = stream(name, events, chance)
+    made = stream(name, events, Random(f"{name}/events"))
     port = next(iter(rig.web_ports.values()))
     declare_best(port, rig.credentials.management_key, made.board_game)
     with rig.postgres.cursor() as cursor:
         before = mark(cursor, topic.id())
     pace = Pace(total=len(made.order), seconds=row.seconds)
-    client = Client(stream=made, ports=list(rig.web_ports.values()), pace=pace, chance=chance)
-    scene = Scene(rig=rig, client=client, topic=topic, chance=chance)
+    # Apart, so that no draw depends on which thread comes first.
+    client = Client(
+        stream=made,
+        ports=list(rig.web_ports.values()),
+        pace=pace,
+        chance=Random(f"{name}/client"),
+    )
+    scene = Scene(rig=rig, client=client, topic=topic, chance=Random(f"{name}/fault"))
     client.start()
     lifted = _strike(row, scene)
     outcome.fault = lifted - (pace.fault_began or lifted)
