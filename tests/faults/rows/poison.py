@@ -15,7 +15,7 @@ from tests.faults.oracle import Excuse
 from tests.faults.processes import NotRunning
 from tests.faults.row import Row
 from tests.faults.scene import Scene
-from tests.faults.stream import Kind, uuid_of
+from tests.faults.stream import Event, Kind, uuid_of
 
 FLOOD = 200
 # The longest way to the third death of one event alone, at leases of 10 s (decision 0026).
@@ -53,12 +53,12 @@ def _flood(scene: Scene, game: str) -> None:
 
 def _crash(scene: Scene) -> None:
     """One event kills whatever worker applies it, at every consumer."""
-    ahead = scene.client.upcoming(200)
-    events = scene.client.stream.events
+    stream = scene.client.stream
     killer = next(
-        events[index]
-        for index in ahead
-        if events[index].kind is Kind.GOOD and events[index].event_type != "session_started"
+        stream.events[index]
+        for index in scene.client.upcoming(200)
+        # A duplicate would be another chunk that kills.
+        if stream.order.count(index) == 1 and _counts_everywhere(stream.events[index])
     )
     rule = {"action": "exit", "match": killer.event_id}
     scene.rig.failpoints.arm({"worker.applying": rule})
@@ -68,6 +68,10 @@ def _crash(scene: Scene) -> None:
         seconds=ISOLATED_SECONDS,
     )
     scene.rig.failpoints.clear()
+
+
+def _counts_everywhere(event: Event) -> bool:
+    return event.kind is Kind.GOOD and event.event_type != "session_started"
 
 
 def _crashed(scene: Scene, event_id: str) -> list[str]:
