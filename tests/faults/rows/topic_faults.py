@@ -85,10 +85,11 @@ def _positions(scene: Scene) -> dict[int, int]:
     topic_id = scene.topic.id()
     rows = scene.rig.postgres.sql(
         "SELECT partition, max(next_offset) FROM"
-        " (SELECT partition, next_offset FROM consumer_positions WHERE topic_id = %(id)s"
-        "  UNION ALL SELECT partition, next_offset FROM applied_chunks WHERE topic_id = %(id)s)"
+        " (SELECT partition, next_offset FROM consumer_positions WHERE topic_id = %s"
+        "  UNION ALL SELECT partition, next_offset FROM applied_chunks WHERE topic_id = %s)"
         " AS reached GROUP BY partition",
-        {"id": topic_id},
+        topic_id,
+        topic_id,
     )
     return dict(rows)
 
