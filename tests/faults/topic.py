@@ -41,10 +41,15 @@ class Topic:
     def ends(self) -> dict[int, int]:
         """The next offset of each partition. Raises KafkaException."""
         latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
-        # Of the admin client: a consumer asks the leaders that it knew before a broker was killed.
         places = {TopicPartition(TOPIC, number): latest for number in range(PARTITIONS)}
         told = self.admin.list_offsets(places, request_timeout=10)
-        return {place.partition: int(found.result(20).offset) for place, found in told.items()}
+        try:
+            return {place.partition: int(found.result(20).offset) for place, found in told.items()}
+        except KafkaException:
+            # FENCED_LEADER_EPOCH: a client keeps the epoch that it knew before a leader was
+            # killed, and asks with it for ever.
+            self.admin = AdminClient(client_of(self.servers))
+            raise
 
     def exists(self) -> bool:
         """Whether Kafka knows the topic. Raises KafkaException."""
