@@ -13,7 +13,7 @@ from types import FrameType
 from gamemetrics.stack.layout import PROJECT_ROOT
 from tests.faults import mounts
 from tests.faults.matrix import ROWS, not_staged, run
-from tests.faults.report import commit, save, table
+from tests.faults.report import commit, matrix, save, table
 from tests.stack_homes import sweep
 
 RESULTS = PROJECT_ROOT / ".stack" / "faults.json"
@@ -21,6 +21,9 @@ RESULTS = PROJECT_ROOT / ".stack" / "faults.json"
 
 def main() -> int:
     asked = _arguments()
+    if asked.matrix:
+        print(matrix(ROWS.values()))
+        return 0
     signal.signal(signal.SIGTERM, _interrupt)
     logging.getLogger("tests.librdkafka").setLevel(logging.CRITICAL)
     began = time.monotonic()
@@ -48,6 +51,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, help="this seed alone")
     parser.add_argument("--seeds", type=int, default=1, help="seeds 1 to this")
     parser.add_argument("--events", type=int, default=3_000, help="events a seed")
+    parser.add_argument("--matrix", action="store_true", help="print the table of docs/faults.md")
     return parser.parse_args()
 
 

@@ -4,27 +4,22 @@ from __future__ import annotations
 
 import http.client
 import json
-import math
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import IntEnum
 from random import Random
 from typing import Any, Final
 
 from gamemetrics.stack.ports import HOST
+from gamemetrics.stack.processes import wait_until
+from tests.faults.pace import BATCH, Pace
 from tests.faults.stream import Kind, Stream
 
 THREADS: Final = 6
-BATCH: Final = 250
-SMALLEST: Final = 10
-# Events a second: what two cores carry without a backlog that would count as recovery.
-RATE: Final = 2_500.0
-# Of the stream: sent before the fault begins, and kept back until it is over.
-BEFORE: Final = 0.2
-KEPT_BACK: Final = 0.05
 # Longer than the API waits for Kafka.
 ANSWER_SECONDS: Final = 20.0
 BACKOFF: Final = (0.1, 0.2, 0.4, 0.8)
@@ -42,32 +37,6 @@ class Told(IntEnum):
 
 
 @dataclass(kw_only=True)
-class Pace:
-    """How much of the stream may have been sent by now."""
-
-    total: int
-    seconds: float  # how long the fault is expected to last
-    began: float = field(default_factory=time.monotonic)
-    fault_began: float | None = None
-    fault_over: bool = False
-
-    def room(self, sent: int, now: float) -> int:
-        """How many may be sent now, after `sent`: whole batches by the rate; while a fault lasts
-        ever fewer but never none, because it has to meet events until its end."""
-        by_rate = int((now - self.began) * RATE) - sent
-        if by_rate < min(BATCH, self.total - sent):
-            return 0
-        if self.fault_over:
-            return by_rate
-        share = BEFORE
-        if self.fault_began is not None:
-            passed = (now - self.fault_began) / max(0.1, self.seconds)
-            share += (1 - BEFORE - KEPT_BACK) * (1 - math.exp(-1.5 * passed))
-        by_share = int(share * self.total) - sent
-        return min(by_rate, by_share) if by_share >= SMALLEST else 0
-
-
-@dataclass(kw_only=True)
 class Client:
     """Sends the stream to the web processes from several threads."""
 
@@ -79,6 +48,7 @@ class Client:
     statuses: Counter[str] = field(default_factory=Counter)
     surprises: list[str] = field(default_factory=list)
     repeats: int = 0
+    _busy: int = 0
     slowest: float = 0.0
     confirmed_at: float = 0.0
     _cursor: int = 0
@@ -119,6 +89,7 @@ class Client:
                 if room > 0:
                     taken = self.stream.order[self._cursor : self._cursor + min(room, BATCH)]
                     self._cursor += len(taken)
+                    self._busy += 1
                     return taken
             self._given_up.wait(0.02)
         return None
@@ -132,12 +103,31 @@ class Client:
     def gives_up(self) -> bool:
         return self._given_up.is_set()
 
+    def no_longer_busy(self) -> None:
+        with self._lock:
+            self._busy -= 1
+
     def wait(self, seconds: float) -> None:
         self._given_up.wait(seconds)
 
     def repeats_batch(self) -> bool:
         with self._lock:
             return self.chance.random() >= NEVER_REPEATED
+
+    def upcoming(self, number: int) -> list[int]:
+        """Indices of the next events to be sent, none of which is under way."""
+        ahead = self._cursor + THREADS * BATCH
+        return self.stream.order[ahead : ahead + number]
+
+    @contextmanager
+    def silent(self) -> Iterator[None]:
+        """Nothing is sent until the end of the block, and nothing is under way in it."""
+        self.pace.held = True
+        try:
+            wait_until(lambda: not self._busy, seconds=4 * ANSWER_SECONDS)
+            yield
+        finally:
+            self.pace.held = False
 
     def note_sent(self, index: int) -> None:
         """Somebody sent the event; what became of it is not known yet."""
@@ -184,6 +174,7 @@ class _Sender:
                     break
                 self.client.wait(BACKOFF[min(tries, len(BACKOFF) - 1)])
                 tries += 1
+            self.client.no_longer_busy()
         for connection in self._connections.values():
             connection.close()
 

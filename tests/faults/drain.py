@@ -47,17 +47,15 @@ def places(postgres: PostgresServer, topic: Topic) -> list[Place]:
     ]
 
 
-def drain(postgres: PostgresServer, topic: Topic, seconds: float) -> tuple[bool, list[Place]]:
-    """Wait until all are at the end; whether they are, and what was seen last."""
+def drain(postgres: PostgresServer, topic: Topic, seconds: float) -> str:
+    """Wait until all are at the end; empty where they are, else what was seen last."""
     deadline = time.monotonic() + seconds
-    seen: list[Place] = []
     while True:
         try:
-            seen = places(postgres, topic)
-        except _AWAY:
-            seen = []
-        if seen and all(place.position == place.end for place in seen):
-            return True, seen
-        if time.monotonic() >= deadline:
-            return False, seen
+            behind = [p for p in places(postgres, topic) if p.position != p.end]
+            seen = ", ".join(map(str, behind))
+        except _AWAY as error:
+            seen = repr(error)
+        if not seen or time.monotonic() >= deadline:
+            return seen
         time.sleep(EVERY)

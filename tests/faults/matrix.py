@@ -15,18 +15,29 @@ from tests.faults.rows import (
     api,
     bridges,
     kafka_faults,
+    poison,
     postgres_faults,
     redis_faults,
     together,
+    topic_faults,
     workers,
 )
 from tests.faults.seed_run import Outcome, run_seed
 from tests.faults.topic import Topic
 
-ROWS: Final[dict[str, Row]] = {
-    row.number: row
-    for module in (api, kafka_faults, bridges, redis_faults, workers, postgres_faults, together)
-    for row in module.ROWS
+MODULES: Final = (
+    api, bridges, kafka_faults, topic_faults, redis_faults, workers, postgres_faults, poison,
+    together,
+)  # fmt: skip
+
+
+def _order(row: Row) -> tuple[bool, int, str]:
+    named = not row.number.isdigit()
+    return named, 0 if named else int(row.number), row.number
+
+
+ROWS: Final = {
+    row.number: row for row in sorted((row for m in MODULES for row in m.ROWS), key=_order)
 }
 
 
@@ -72,7 +83,6 @@ def _run_on_one_rig(
                 outcomes.append(outcome)
                 tell(line(outcome))
     finally:
-        topic.close()
         rig.stop()
     return outcomes
 

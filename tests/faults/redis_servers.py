@@ -6,6 +6,7 @@ import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import redis
 
@@ -55,6 +56,12 @@ class RedisServer:
                 return bool(client.ping())
             except (redis.ConnectionError, redis.TimeoutError):
                 return False
+
+    def waiting_workers(self) -> int:
+        """Clients that wait for a message of a queue."""
+        with self.client() as client:
+            clients: Any = client.client_list()
+        return sum(one["cmd"].startswith("brpop") for one in clients)
 
     def forget(self) -> None:
         """Delete what it keeps on disk, while it is down: it starts empty."""

@@ -29,8 +29,10 @@ def commit() -> str:
 def table(outcomes: Sequence[Outcome], rows: Mapping[str, Row], skipped: Mapping[str, str]) -> str:
     """One line a row; recovery is the slowest seed's."""
     lines: list[tuple[str, ...]] = [HEADINGS]
-    for number in dict.fromkeys(outcome.row for outcome in outcomes):
+    for number in rows:
         mine = [outcome for outcome in outcomes if outcome.row == number]
+        if not mine:
+            continue
         failed = [outcome.seed for outcome in mine if not outcome.passed]
         lines.append(
             (
@@ -48,6 +50,21 @@ def table(outcomes: Sequence[Outcome], rows: Mapping[str, Row], skipped: Mapping
     for number, reason in skipped.items():
         lines.append((number, rows[number].title, *([""] * 6), f"not staged: {reason}"))
     return _aligned(lines)
+
+
+def matrix(rows: Iterable[Row]) -> str:
+    """The rows as the Markdown table of docs/faults.md."""
+    lines = [
+        "| Row | Fault | How it is injected | Expected, besides | Needs |",
+        "|---|---|---|---|---|",
+    ]
+    for row in rows:
+        needs = [f"{row.needs.brokers} brokers"] if row.needs.brokers > 1 else []
+        needs += ["root (tmpfs)"] if row.needs.mounts else []
+        needs += [f"proxied {name}" for name in sorted(row.proxied)]
+        cells = (row.number, row.title, row.injected, row.expected, ", ".join(needs))
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 def _aligned(lines: Iterable[Sequence[str]]) -> str:

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 from typing import Final
 
-from gamemetrics.stack.applications import launches, migrate
+from gamemetrics.stack.applications import migrate
 from gamemetrics.stack.credentials import Credentials
 from gamemetrics.stack.environment import Environment
-from gamemetrics.stack.layout import Layout
+from gamemetrics.stack.layout import PROJECT_ROOT, Layout
 from gamemetrics.stack.ports import HOST, Ports
 from gamemetrics.stack.postgres import ensure_database
 from gamemetrics.stack.processes import wait_until
-from gamemetrics.stack.programs import QUEUES, Launch
+from gamemetrics.stack.programs import Launch
 from gamemetrics.stack.run_state import RunState
 from gamemetrics.stack.topic import answers as kafka_answers
 from gamemetrics.stack.topic import ensure_topic
-from tests.faults import kafka, mounts, standby, web_probe
+from tests.faults import applications, kafka, mounts, standby, web_probe
+from tests.faults.applications import WEBS
 from tests.faults.failpoints import Failpoints
 from tests.faults.needs import Needs
 from tests.faults.postgres_server import PostgresServer
@@ -30,12 +33,9 @@ from tests.faults.redis_servers import RedisServer
 from tests.stack_homes import discard, new_home, reserve_ports
 
 TOPIC: Final = "player.events.raw"
-PATIENCE: Final = 90.0  # seconds, for a server to answer on a crowded machine
-WEBS: Final = ("web-1", "web-2")
-BRIDGES: Final = ("bridge-1", "bridge-2")
+PATIENCE: Final = 180.0  # seconds, for a server to answer on a crowded machine
 # Rows start them, and end them.
 EXTRAS: Final = ("bridge-3", "standby")
-WORKERS: Final = tuple(f"worker-{queue}" for queue in QUEUES)
 
 
 @dataclass(kw_only=True)
@@ -137,18 +137,7 @@ class Rig:
         self._await("the API", self.is_ready)
 
     def _applications(self) -> dict[str, Launch]:
-        found: dict[str, Launch] = {}
-        given = self._given()
-        for name, port in self.web_ports.items():
-            ports = replace(self.environment.state.ports, web_port=port)
-            state = replace(self.environment.state, ports=ports)
-            found[name] = launches(replace(self.environment, state=state))["web"]
-        own = launches(self.environment)
-        found |= dict.fromkeys(BRIDGES, own["bridge"]) | {name: own[name] for name in WORKERS}
-        return {
-            name: replace(launch, environ={**launch.environ, **given, "METRICS_PORT": "0"})
-            for name, launch in found.items()
-        }
+        return applications.launches(self.environment, self.web_ports, self._given())
 
     def add(
         self, name: str, launch: Launch, *, stop_signal: signal.Signals = signal.SIGTERM
@@ -193,6 +182,20 @@ class Rig:
         for name in changed:
             self.processes[name].start()
         self._await("the API", self.is_ready)
+
+    def manage(self, *arguments: str) -> str:
+        """`manage.py <arguments>` on this rig; what it said. Raises NotRunning."""
+        done = subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            env={**self.environment.given(), **self._given()},
+            cwd=PROJECT_ROOT,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+        )
+        if done.returncode:
+            raise NotRunning(f"manage.py {' '.join(arguments)}: {done.stdout}{done.stderr}")
+        return done.stdout
 
     @property
     def servers(self) -> str:

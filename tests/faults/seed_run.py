@@ -12,10 +12,12 @@ import redis
 from confluent_kafka import KafkaException
 
 from gamemetrics.stack.processes import wait_until
-from tests.faults.client import BEFORE, Client, Pace, Told
+from tests.faults.applications import BRIDGES, WORKERS
+from tests.faults.client import Client, Told
 from tests.faults.drain import drain
 from tests.faults.oracle import Excuse, Verdict, judge, mark
 from tests.faults.oracle_cache import Readers
+from tests.faults.pace import BEFORE, Pace
 from tests.faults.processes import NotRunning
 from tests.faults.rig import Rig
 from tests.faults.row import Row
@@ -60,22 +62,28 @@ def run_seed(rig: Rig, topic: Topic, row: Row, *, seed: int, events: int, round_
     """Run it. `round_` tells apart runs of one seed on one rig: their ids must differ."""
     began = time.monotonic()
     name = f"row{row.number}-seed{seed}" + (f"-{round_}" if round_ else "")
-    chance = Random(name)
     outcome = Outcome(row=row.number, seed=seed, events=events)
     rig.heal()
     rig.route(row.proxied)
-    drained, seen = drain(rig.postgres, topic, DRAIN_SECONDS)
-    if not drained:
-        outcome.problems.append(f"the rig was not drained before it began: {seen}")
+    # Else the first fault would strike who is not at work yet.
+    behind = drain(rig.postgres, topic, DRAIN_SECONDS)
+    if behind or not wait_until(lambda: _all_at_work(rig, topic), seconds=60, every=0.2):
+        outcome.problems.append(f"before it began, not drained or not at work: {behind}")
         return outcome
-    made = stream(name, events, chance)
+    made = stream(name, events, Random(f"{name}/events"))
     port = next(iter(rig.web_ports.values()))
     declare_best(port, rig.credentials.management_key, made.board_game)
     with rig.postgres.cursor() as cursor:
         before = mark(cursor, topic.id())
     pace = Pace(total=len(made.order), seconds=row.seconds)
-    client = Client(stream=made, ports=list(rig.web_ports.values()), pace=pace, chance=chance)
-    scene = Scene(rig=rig, client=client, topic=topic, chance=chance)
+    # Apart, so that no draw depends on which thread comes first.
+    client = Client(
+        stream=made,
+        ports=list(rig.web_ports.values()),
+        pace=pace,
+        chance=Random(f"{name}/client"),
+    )
+    scene = Scene(rig=rig, client=client, topic=topic, chance=Random(f"{name}/fault"))
     client.start()
     lifted = _strike(row, scene)
     outcome.fault = lifted - (pace.fault_began or lifted)
@@ -90,6 +98,10 @@ def run_seed(rig: Rig, topic: Topic, row: Row, *, seed: int, events: int, round_
     _count(outcome, client)
     outcome.took = time.monotonic() - began
     return outcome
+
+
+def _all_at_work(rig: Rig, topic: Topic) -> bool:
+    return rig.broker.waiting_workers() == len(WORKERS) and topic.members() == len(BRIDGES)
 
 
 def _strike(row: Row, scene: Scene) -> float:
@@ -111,10 +123,9 @@ def _strike(row: Row, scene: Scene) -> float:
 def _await_drain(outcome: Outcome, scene: Scene, lifted: float) -> None:
     since = max(lifted, scene.client.confirmed_at)
     left = DRAIN_SECONDS - (time.monotonic() - since)
-    drained, seen = drain(scene.rig.postgres, scene.topic, max(1.0, left))
+    behind = drain(scene.rig.postgres, scene.topic, max(1.0, left))
     outcome.recovery = max(0.0, time.monotonic() - since)
-    if not drained:
-        behind = [place for place in seen if place.position != place.end]
+    if behind:
         outcome.problems.append(f"not drained within {DRAIN_SECONDS:g} s: {behind}")
 
 

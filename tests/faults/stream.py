@@ -78,7 +78,7 @@ def _event(games: tuple[str, ...], weights: list[float], chance: Random) -> Even
     # Whole minutes: many events happen at one time, and many ties are ties in time as well.
     moment = BEGIN + timedelta(minutes=chance.randrange(int(SPAN.total_seconds()) // 60))
     fields: dict[str, Any] = {
-        "event_id": _uuid(chance),
+        "event_id": uuid_of(chance),
         "event_type": event_type,
         "player_id": chance.choices(PLAYERS, cum_weights=weights)[0],
         "game_id": chance.choice(games),
@@ -110,7 +110,8 @@ def _happening(chance: Random) -> tuple[str, dict[str, Any]]:
     return "session_started", {"score": points, "device": "\N{SMILING FACE WITH SMILING EYES}"}
 
 
-def _uuid(chance: Random) -> str:
+def uuid_of(chance: Random) -> str:
+    """A UUID of version 4 from the seed."""
     digits = f"{chance.getrandbits(128):032x}"
     variant = "89ab"[chance.getrandbits(2)]
     return "-".join(

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from gamemetrics.stack.ports import HOST
-from tests.faults.client import BATCH, RATE, Client, Pace, Told
+from tests.faults.client import Client, Told
+from tests.faults.pace import BATCH, RATE, Pace
 from tests.faults.stream import Kind, Stream, stream
 
 Answer = Callable[[list[dict[str, Any]]], tuple[int, Any] | None]

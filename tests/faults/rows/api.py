@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.faults.rig import WEBS
+from tests.faults.applications import WEBS
 from tests.faults.row import Row
 from tests.faults.scene import Scene
 

@@ -7,7 +7,8 @@ from functools import partial
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
 
 from gamemetrics.stack.environment import GROUP_ID
-from tests.faults.rig import BRIDGES, TOPIC
+from tests.faults.applications import BRIDGES
+from tests.faults.rig import TOPIC
 from tests.faults.row import Row
 from tests.faults.scene import Scene
 

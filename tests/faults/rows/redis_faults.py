@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.faults.rig import BRIDGES
+from tests.faults.applications import BRIDGES
 from tests.faults.row import Row
 from tests.faults.scene import Scene
 

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 from gamemetrics.stack.ports import HOST
+from tests.faults.applications import BRIDGES, WEBS, WORKERS
 from tests.faults.processes import Process
-from tests.faults.rig import BRIDGES, WEBS, WORKERS
 from tests.faults.row import Row
 from tests.faults.scene import Scene
 

@@ -6,7 +6,7 @@ import resource
 from pathlib import Path
 
 from gamemetrics.stack.programs import QUEUES
-from tests.faults.rig import WORKERS
+from tests.faults.applications import WORKERS
 from tests.faults.row import Row
 from tests.faults.scene import Scene
 
