@@ -5,7 +5,6 @@ import os
 import uuid
 
 import httpx
-import pytest
 from confluent_kafka import Producer
 
 from tests.acceptance.games import Game

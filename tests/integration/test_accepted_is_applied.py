@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 
 from apps.contract.chunk import Record, from_message, to_message
 from apps.contract.envelope import Event, EventInvalid, decode_event, encode
+from apps.contract.reading import read
 from apps.deadletters.models import DeadLetter
 from apps.leaderboards.models import Board
 from apps.ledger.services import apply_chunk
-from bridge.reading import read
 from tests.builders import NOW, TOPIC, TOPIC_ID, chunk, event_id
 from tests.integration.odd_events import TYPES, bodies
 from tests.totals import CONSUMERS
