@@ -11,12 +11,10 @@ from typing import Any
 import pytest
 import redis
 
-from apps.contract.envelope import EventInvalid, coordinates_id
-from apps.contract.queues import BRIDGE, Consumer
+from apps.contract.queues import Consumer
 from apps.deadletters import actions
 from apps.deadletters.actions import ActionRefused
 from apps.deadletters.models import DeadLetter, DeadLetterAction
-from apps.events.models import Event
 from apps.failpoints import points
 from apps.failpoints.points import Failpoint, FailpointFired
 from apps.leaderboards.periods import EPOCH, Period
@@ -27,30 +25,11 @@ from apps.ledger.cache import CacheUnavailable
 from apps.ledger.replays import Replayed, replay_letter
 from apps.ledger.services import apply_chunk
 from apps.stats.services import StatsConsumer
-from tests.builders import GAME, TOPIC_ID, chunk, event_id, event_text, minutes, record, refused
+from tests.builders import GAME, chunk, event_id, event_text, minutes, record
+from tests.letters import LEADERBOARDS, MENDED, bad_score, fields, now, told
 from tests.totals import CONSUMERS, events_of, score_of, totals
 
 pytestmark = pytest.mark.django_db
-LEADERBOARDS = CONSUMERS[Consumer.LEADERBOARDS]
-MENDED = event_text(event_id=event_id(7), data={"score": 25})
-
-
-def bad_score() -> DeadLetter:
-    """The dead letter of ada's score that is no number."""
-    apply_chunk(LEADERBOARDS, chunk([record(7, data='{"score": "many"}')]))
-    return DeadLetter.objects.get()
-
-
-def now(letter: DeadLetter) -> DeadLetter:
-    return DeadLetter.objects.get(pk=letter.pk)
-
-
-def told(letter: DeadLetter) -> list[str]:
-    return list(
-        DeadLetterAction.objects.filter(letter=letter)
-        .order_by("id")
-        .values_list("action", flat=True)
-    )
 
 
 def on_the_board() -> list[tuple[str, Decimal]]:
@@ -122,65 +101,6 @@ def test_a_letter_that_fails_again_is_open_with_the_new_cause_and_the_old_one_in
     assert now(letter).replays == 2
 
 
-def test_an_edit_keeps_the_original_beside_it(cache: redis.Redis) -> None:
-    letter = bad_score()
-    digits = b'{"score": 0.12345678901234567890123}'
-    text = MENDED.replace(b'{"score": 25}', digits)
-    actions.edit(letter.pk, text, by="bo")
-    found = now(letter)
-    assert bytes(found.edited or b"") == text
-    assert (found.edited_by, bytes(found.raw)) == ("bo", bytes(letter.raw))
-    assert found.original_event == letter.original_event
-    actions.replay_one(letter.pk, by="bo")
-    replay_letter(LEADERBOARDS, letter.pk)
-    standing = score_of("ada")
-    assert standing is not None
-    assert standing[0] == Decimal("0.12345678901234567890123")
-
-
-def test_every_edit_is_in_the_audit(cache: redis.Redis) -> None:
-    letter = bad_score()
-    for by, points_ in (("bo", 1), ("cyd", 2)):
-        edited = event_text(event_id=event_id(7), data={"score": points_})
-        actions.edit(letter.pk, edited, by=by)
-    edits = DeadLetterAction.objects.filter(action="edit").order_by("id")
-    assert [edit.by for edit in edits] == ["bo", "cyd"]
-    assert '"score": 1' in edits[0].detail["edited"]
-
-
-@pytest.mark.parametrize(
-    ("raw", "code", "pointer"),
-    [
-        (b"{", "invalid_json", ""),
-        (event_text(event_id=event_id(7), player_id=None), "required", "/player_id"),
-        (event_text(event_id=event_id(8)), "event_id", "/event_id"),
-        (event_text(event_id=event_id(7), timestamp="yesterday"), "rfc3339", "/timestamp"),
-        (
-            event_text(event_id=event_id(7), timestamp="2027-01-01T00:00:00Z"),
-            "future",
-            "/timestamp",
-        ),
-        (event_text(event_id=event_id(7), data=[1]), "type", "/data"),
-    ],
-)
-def test_an_edit_that_is_no_event_names_its_rule_and_changes_nothing(
-    cache: redis.Redis, raw: bytes, code: str, pointer: str
-) -> None:
-    letter = bad_score()
-    with pytest.raises(EventInvalid) as refusal:
-        actions.edit(letter.pk, raw, by="bo")
-    assert (refusal.value.code, refusal.value.pointer) == (code, pointer)
-    assert now(letter).edited is None
-    assert told(letter) == []
-
-
-def test_an_edit_may_leave_out_what_the_server_knows(cache: redis.Redis) -> None:
-    letter = bad_score()
-    actions.edit(letter.pk, event_text(data={"score": 3}), by="bo")
-    actions.replay_one(letter.pk, by="bo")
-    assert replay_letter(LEADERBOARDS, letter.pk) is Replayed.APPLIED
-
-
 def test_an_event_that_was_applied_meanwhile_closes_its_letter_without_effect(
     cache: redis.Redis,
 ) -> None:
@@ -248,91 +168,11 @@ def test_a_letter_is_applied_only_when_redis_has_it(cache: redis.Redis) -> None:
     assert events_of("ada") == 1
 
 
-def fields(consumer: str, **changes: Any) -> dict[str, Any]:
-    return {
-        "original_event": {},
-        "error_message": "",
-        "consumer_service": consumer,
-        "cause": "XX",
-        "event_id": event_id(7),
-        "topic": "t",
-        "topic_id": TOPIC_ID,
-        "partition": 0,
-        "offset": 7,
-        "raw": MENDED,
-        **changes,
-    }
-
-
 def test_a_letter_is_replayed_by_its_own_consumer_alone(cache: redis.Redis) -> None:
     letter = DeadLetter.objects.create(**fields("stats"), state="replaying")
     for name in (Consumer.LOGGING, Consumer.LEADERBOARDS):
         assert replay_letter(CONSUMERS[name], letter.pk) is Replayed.NOTHING
     assert now(letter).state == "replaying"
-
-
-def test_a_refused_message_that_was_mended_takes_effect_once_in_every_consumer(
-    cache: redis.Redis,
-) -> None:
-    logging = CONSUMERS[Consumer.LOGGING]
-    apply_chunk(logging, chunk([], refused=[refused(5, b'{"player_id": "ada"')]))
-    letter = DeadLetter.objects.get()
-    actions.replay_one(letter.pk, by="bo")
-    assert replay_letter(logging, letter.pk) is Replayed.FAILED
-    assert now(letter).cause == "invalid_json"
-    actions.edit(letter.pk, event_text(data={"score": 6}), by="bo")
-    actions.replay_one(letter.pk, by="bo")
-    assert replay_letter(logging, letter.pk) is Replayed.APPLIED
-    assert str(Event.objects.get().event_id) == coordinates_id(TOPIC_ID, 0, 5)
-    handed_on = DeadLetter.objects.filter(cause="fan_out").order_by("consumer_service")
-    assert [(row.consumer_service, row.state) for row in handed_on] == [
-        ("leaderboards", "replaying"),
-        ("stats", "replaying"),
-    ]
-    for row in [*handed_on, *handed_on]:
-        replay_letter(CONSUMERS[Consumer(row.consumer_service)], row.pk)
-    assert events_of("ada") == 1
-    standing = score_of("ada")
-    assert standing is not None
-    assert standing[0] == 6
-    assert set(DeadLetter.objects.values_list("state", flat=True)) == {"applied"}
-    assert now(letter).consumer_service == BRIDGE
-
-
-def test_a_refused_message_keeps_the_id_that_it_bears(cache: redis.Redis) -> None:
-    raw = b'{"event_id": "%s", "player_id": 7}' % event_id(3).encode()
-    apply_chunk(CONSUMERS[Consumer.LOGGING], chunk([], refused=[refused(5, raw, code="type")]))
-    letter = DeadLetter.objects.get()
-    with pytest.raises(EventInvalid, match=event_id(3)):
-        actions.edit(letter.pk, event_text(event_id=event_id(4)), by="bo")
-    actions.edit(letter.pk, event_text(), by="bo")
-    actions.replay_one(letter.pk, by="bo")
-    replay_letter(CONSUMERS[Consumer.LOGGING], letter.pk)
-    assert str(Event.objects.get().event_id) == event_id(3)
-
-
-def test_what_kafka_dropped_can_only_be_discarded() -> None:
-    letter = DeadLetter.objects.create(**fields("bridge", cause="retention_gap", raw=b""))
-    with pytest.raises(ActionRefused, match="there are no bytes"):
-        actions.replay_one(letter.pk, by="bo")
-    assert now(letter).state == "open"
-    actions.discard_one(letter.pk, by="bo", reason="older than a week")
-    assert now(letter).state == "discarded"
-
-
-def test_a_discard_is_final_unless_it_is_reopened(cache: redis.Redis) -> None:
-    letter = bad_score()
-    actions.discard_one(letter.pk, by="bo", reason="a cheater")
-    with pytest.raises(ActionRefused, match="it is discarded"):
-        actions.replay_one(letter.pk, by="bo")
-    with pytest.raises(ActionRefused, match="it is discarded"):
-        actions.discard_one(letter.pk, by="bo")
-    with pytest.raises(ActionRefused, match="it is discarded"):
-        actions.edit(letter.pk, MENDED, by="bo")
-    assert replay_letter(LEADERBOARDS, letter.pk) is Replayed.NOTHING
-    actions.reopen(letter.pk, by="cyd")
-    assert (now(letter).state, now(letter).closed_at) == ("open", None)
-    assert told(letter) == ["discard", "reopen"]
 
 
 def test_a_letter_that_kills_its_workers_is_opened_again(cache: redis.Redis) -> None:
