@@ -81,8 +81,8 @@ class World:
             else:
                 self.sent_again(number, "1" if deed == "mended by the client" else '"many"')
         except ActionRefused:
-            open_already = DeadLetter.objects.get(pk=letter).state == DeadLetter.State.OPEN
-            assert open_already == (deed == "reopen")
+            from_state = DeadLetter.State.DISCARDED if deed == "reopen" else DeadLetter.State.OPEN
+            assert DeadLetter.objects.get(pk=letter).state != from_state
 
     def die(self, point: Failpoint, letter: int) -> None:
         self.failpoints.write_text(f'{{"{point}": {{"action": "raise"}}}}')
