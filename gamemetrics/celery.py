@@ -55,7 +55,6 @@ app.conf.update(
     task_publish_retry=False,
     worker_prefetch_multiplier=2,
     worker_hijack_root_logger=False,
-    worker_soft_shutdown_timeout=10.0,
     worker_cancel_long_running_tasks_on_connection_loss=True,
     worker_send_task_events=False,
     enable_utc=True,

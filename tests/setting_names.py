@@ -9,7 +9,7 @@ from gamemetrics.stack.layout import PROJECT_ROOT
 
 READERS = {"optional", "text", "required", "integer", "choice", "_secret"}
 # Read by what we stand on: libpq, Celery and Flower.
-OTHERS = {"PGSSLMODE", "REMAP_SIGTERM", "FLOWER_BASIC_AUTH"}
+OTHERS = {"PGSSLMODE", "FLOWER_BASIC_AUTH"}
 
 
 @cache

@@ -105,9 +105,10 @@ def test_a_worker_outlives_a_minute_without_its_broker(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", WORKERS)
-def test_a_worker_stops_softly_within_its_grace(name: str) -> None:
+def test_a_worker_is_stopped_by_a_plain_sigterm_within_its_grace(name: str) -> None:
+    # Celery's soft shutdown would wait in the signal handler, on top of the chunk it waits for.
     pod = Pod.of(name)
-    assert pod.given["REMAP_SIGTERM"] == "SIGQUIT"
+    assert "REMAP_SIGTERM" not in pod.given
     assert pod.spec["terminationGracePeriodSeconds"] == 60
 
 
