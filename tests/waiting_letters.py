@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from django.db import connection
+from django.db.models import Max, Min
 
 from apps.deadletters.models import DeadLetter, DeadLetterJob
 from bridge.replays import (
@@ -87,13 +88,14 @@ class InPostgresql:
         return int(made.pk)
 
     def job(self, action: str = "replay", per_second: int = 10, **filters: str) -> int:
-        newest = DeadLetter.objects.order_by("-id").values_list("id", flat=True).first()
+        ids = DeadLetter.objects.aggregate(oldest=Min("id"), newest=Max("id"))
         made = DeadLetterJob.objects.create(
             action=action,
             filter=filters,
             per_second=per_second,
             total=0,
-            max_id=newest or 0,
+            cursor=(ids["oldest"] or 1) - 1,
+            max_id=ids["newest"] or 0,
             paced_at=NOW,
             created_by="bo",
         )

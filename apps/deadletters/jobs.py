@@ -57,9 +57,8 @@ def start(
     """
     if not LOWEST_RATE <= per_second <= HIGHEST_RATE:
         raise JobRefused(f"The rate must be {LOWEST_RATE} to {HIGHEST_RATE} letters a second.")
-    total = selection.count(action)
-    newest = selection.open_letters(action).values_list("id", flat=True).first()
-    if newest is None:
+    extent = selection.extent(action)
+    if extent.oldest is None or extent.newest is None:
         raise JobRefused("No open dead letter matches.")
     with transaction.atomic():
         job = DeadLetterJob.objects.create(
@@ -67,12 +66,14 @@ def start(
             filter=selection.as_json(),
             reason=reason,
             per_second=per_second,
-            total=total,
-            max_id=newest,
+            total=extent.letters,
+            # Not from 0: the dispatcher walks over ids, and after years the first are millions.
+            cursor=extent.oldest - 1,
+            max_id=extent.newest,
             paced_at=now,
             created_by=by,
         )
-        detail = {"filter": job.filter, "total": total, "per_second": per_second}
+        detail = {"filter": job.filter, "total": job.total, "per_second": per_second}
         DeadLetterAction.objects.create(job=job, action=f"start {action}", by=by, detail=detail)
     return job
 

@@ -8,7 +8,7 @@ from typing import Final
 
 import psycopg2.errors
 from django.db import OperationalError, connection, transaction
-from django.db.models import QuerySet
+from django.db.models import Count, Max, Min, QuerySet
 
 from apps.contract.causes import UNREPLAYABLE
 from apps.deadletters.models import DeadLetter, DeadLetterJob
@@ -18,6 +18,15 @@ COUNT_SECONDS: Final = 10
 
 class SelectionTooWide(Exception):
     """Counting what matches takes too long; name the consumer, cause, game or player."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Extent:
+    """How many letters, and the least and greatest of their ids; None where there are none."""
+
+    letters: int
+    oldest: int | None
+    newest: int | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,11 +76,18 @@ class Selection:
 
     def count(self, action: str) -> int:
         """How many letters the action concerns now: its dry run. Raises SelectionTooWide."""
+        return self.extent(action).letters
+
+    def extent(self, action: str) -> Extent:
+        """How many letters, from which id to which. Raises SelectionTooWide."""
         try:
             with transaction.atomic():
                 with connection.cursor() as cursor:
                     cursor.execute(f"SET LOCAL statement_timeout = '{COUNT_SECONDS}s'")
-                return self.open_letters(action).count()
+                found = self.open_letters(action).aggregate(
+                    letters=Count("id"), oldest=Min("id"), newest=Max("id")
+                )
+                return Extent(**found)
         except OperationalError as error:
             if not isinstance(error.__cause__, psycopg2.errors.QueryCanceled):
                 raise

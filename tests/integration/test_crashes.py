@@ -13,10 +13,12 @@ from typing import Any
 import msgspec
 import pytest
 import redis
+from django.conf import settings
 from django.db import IntegrityError, connection
 
-from apps.contract.chunk import Chunk, decode_records
+from apps.contract.chunk import Chunk, decode_records, to_message
 from apps.contract.queues import Consumer
+from apps.contract.seal import sealed
 from apps.deadletters.models import DeadLetter
 from apps.ledger.breaker import Line
 from apps.ledger.cache import CacheUnavailable
@@ -309,7 +311,8 @@ print("came past it")
 
 def test_a_worker_without_memory_ends_at_once_and_the_attempt_counts(cache: redis.Redis) -> None:
     carried = msgspec.structs.replace(chunk(points_of_the_cast(3)), sent=1)
-    message = msgspec.json.encode(msgspec.to_builtins(carried)).decode()
+    signed = sealed(to_message(carried), Consumer.LOGGING, settings.CHUNK_SIGNING_KEY)
+    message = msgspec.json.encode(signed).decode()
     parameters = connection.get_connection_params()
     address = "postgres://{user}:{password}@{host}:{port}/{dbname}".format(**parameters)
     ended = subprocess.run(

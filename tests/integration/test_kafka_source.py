@@ -18,7 +18,7 @@ from apps.contract.chunk import Record, Refused
 from apps.contract.envelope import coordinates_id
 from apps.contract.reading import read
 from apps.ingest.publisher import KafkaPublisher
-from bridge.source import Ends, KafkaSource
+from bridge.source import Ends, KafkaSource, SourceUnavailable
 from tests.builders import NOW, event_id, event_text, parsed
 from tests.kafka_clients import client_of
 
@@ -158,7 +158,12 @@ def test_a_topic_that_was_made_anew_is_another(client: dict[str, Any], topic: st
         except KafkaException:
             assert time.monotonic() < until, "the topic's name is not free"
     with closing(source_of(client, topic, "second")) as source:
-        assert source.topic_id() != before
+        while True:
+            try:
+                assert source.topic_id() != before
+                break
+            except SourceUnavailable:  # not every part of the broker knows of it at once
+                assert time.monotonic() < until, "the topic does not answer"
 
 
 def message(value: bytes | None, *, timestamp: tuple[int, int] = ARRIVED) -> Message:
