@@ -41,5 +41,5 @@ def topic(rig: Rig) -> Topic:
 
 @pytest.mark.parametrize("number", TELLING)
 def test_no_fault_loses_or_doubles_an_event(rig: Rig, topic: Topic, number: str) -> None:
-    outcome = run_seed(rig, topic, ROWS[number], seed=SEED, events=EVENTS, round_=0)
+    outcome = run_seed(rig, topic, ROWS[number], seed=SEED, events=EVENTS)
     assert outcome.passed, line(outcome)
