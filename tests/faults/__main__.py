@@ -12,8 +12,9 @@ from types import FrameType
 
 from gamemetrics.stack.layout import PROJECT_ROOT
 from tests.faults import mounts
-from tests.faults.matrix import ROWS, not_staged, run
+from tests.faults.matrix import ROWS, Run, not_staged
 from tests.faults.report import commit, matrix, save, table
+from tests.faults.seed_run import Outcome
 from tests.stack_homes import sweep
 
 RESULTS = PROJECT_ROOT / ".stack" / "faults.json"
@@ -38,10 +39,20 @@ def main() -> int:
     chosen = [ROWS[number] for number in asked.rows]
     skipped = {row.number: why for row in chosen if (why := not_staged(row))}
     tell(f"commit {commit()}, seeds {seeds}, {asked.events} events, rows {' '.join(asked.rows)}")
-    outcomes = run([row for row in chosen if row.number not in skipped], seeds, asked.events, tell)
-    save(RESULTS, outcomes, began_at=began_at, seeds=seeds)
-    print(table(outcomes, ROWS, skipped))
-    print(f"commit {commit()}, seeds {seeds}; every outcome is in {RESULTS}")
+    outcomes: list[Outcome] = []
+
+    def keep(outcome: Outcome) -> None:
+        outcomes.append(outcome)
+        # Now, not at the end: a long run may be ended before.
+        save(RESULTS, outcomes, began_at=began_at, seeds=seeds)
+
+    try:
+        Run(seeds=seeds, events=asked.events, tell=tell, keep=keep).rows(
+            row for row in chosen if row.number not in skipped
+        )
+    finally:
+        print(table(outcomes, ROWS, skipped))
+        print(f"commit {commit()}, seeds {seeds}; every outcome is in {RESULTS}")
     return 0 if all(outcome.passed for outcome in outcomes) else 1
 
 
@@ -56,7 +67,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _rows(text: str) -> list[str]:
-    chosen = list(text.replace(",", " ").split())
+    chosen = list(dict.fromkeys(text.replace(",", " ").split()))
     unknown = [number for number in chosen if number not in ROWS]
     if unknown:
         raise argparse.ArgumentTypeError(f"no row {', '.join(unknown)}: {' '.join(ROWS)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from random import Random
 from typing import Final
 
@@ -22,7 +23,7 @@ from tests.faults.rows import (
     topic_faults,
     workers,
 )
-from tests.faults.seed_run import Outcome, run_seed
+from tests.faults.seed_run import FAILURES, Outcome, run_seed
 from tests.faults.topic import Topic
 
 MODULES: Final = (
@@ -46,45 +47,51 @@ def not_staged(row: Row) -> str:
     return mounts.why_not() if row.needs.mounts else ""
 
 
-def run(
-    rows: Iterable[Row], seeds: Sequence[int], events: int, tell: Callable[[str], None]
-) -> list[Outcome]:
-    """Run rows of equal needs on one rig, one rig after the other."""
-    by_needs: dict[Needs, list[Row]] = {}
-    for row in rows:
-        by_needs.setdefault(row.needs, []).append(row)
-    return [
-        outcome
-        for needs, group in by_needs.items()
-        for outcome in _run_on_one_rig(needs, group, seeds, events, tell)
-    ]
+@dataclass(kw_only=True)
+class Run:
+    """One run of rows and seeds; `keep` is told each outcome as it comes."""
 
+    seeds: Sequence[int]
+    events: int
+    tell: Callable[[str], None]
+    keep: Callable[[Outcome], None]
 
-def _run_on_one_rig(
-    needs: Needs,
-    rows: Sequence[Row],
-    seeds: Sequence[int],
-    events: int,
-    tell: Callable[[str], None],
-) -> list[Outcome]:
-    began = time.monotonic()
-    rig = Rig(needs=needs, chance=Random(str(seeds)))
-    rig.start()
-    tell(f"rig is up after {time.monotonic() - began:.0f} s in {rig.home}")
-    topic = Topic(servers=rig.servers)
-    outcomes = []
-    try:
-        # By the servers that are proxied, so that processes are seldom restarted.
-        for row in sorted(rows, key=lambda row: sorted(row.proxied)):
-            for number, seed in enumerate(seeds):
-                outcome = run_seed(
-                    rig, topic, row, seed=seed, events=events, round_=seeds[:number].count(seed)
-                )
-                outcomes.append(outcome)
-                tell(line(outcome))
-    finally:
-        rig.stop()
-    return outcomes
+    def rows(self, rows: Iterable[Row]) -> None:
+        """Run rows of equal needs on one rig, one rig after the other."""
+        by_needs: dict[Needs, list[Row]] = {}
+        for row in rows:
+            by_needs.setdefault(row.needs, []).append(row)
+        for needs, group in by_needs.items():
+            # By the servers that are proxied, so that processes are seldom restarted.
+            group.sort(key=lambda row: sorted(row.proxied))
+            work = [(row, seed) for row in group for seed in self.seeds]
+            while work:
+                work = self._on_one_rig(needs, work)
+
+    def _on_one_rig(self, needs: Needs, work: list[tuple[Row, int]]) -> list[tuple[Row, int]]:
+        """What is left to do on another rig: a failure may have left this one broken."""
+        began = time.monotonic()
+        rig = Rig(needs=needs, chance=Random(str(self.seeds)))
+        rig.start()
+        self.tell(f"rig is up after {time.monotonic() - began:.0f} s in {rig.home}")
+        topic = Topic(servers=rig.servers)
+        try:
+            for done, (row, seed) in enumerate(work, start=1):
+                outcome = self._one(rig, topic, row, seed)
+                self.keep(outcome)
+                self.tell(line(outcome))
+                if not outcome.passed:
+                    return work[done:]
+        finally:
+            rig.stop()
+        return []
+
+    def _one(self, rig: Rig, topic: Topic, row: Row, seed: int) -> Outcome:
+        try:
+            return run_seed(rig, topic, row, seed=seed, events=self.events)
+        except FAILURES as error:
+            problem = f"the rig broke: {error!r}"
+            return Outcome(row=row.number, seed=seed, events=self.events, problems=[problem])
 
 
 def line(outcome: Outcome) -> str:

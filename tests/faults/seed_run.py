@@ -58,10 +58,10 @@ class Outcome:
         return not self.problems
 
 
-def run_seed(rig: Rig, topic: Topic, row: Row, *, seed: int, events: int, round_: int) -> Outcome:
-    """Run it. `round_` tells apart runs of one seed on one rig: their ids must differ."""
+def run_seed(rig: Rig, topic: Topic, row: Row, *, seed: int, events: int) -> Outcome:
+    """Run it; once on a rig, since a second run would send the same ids."""
     began = time.monotonic()
-    name = f"row{row.number}-seed{seed}" + (f"-{round_}" if round_ else "")
+    name = f"row{row.number}-seed{seed}"
     outcome = Outcome(row=row.number, seed=seed, events=events)
     rig.heal()
     rig.route(row.proxied)

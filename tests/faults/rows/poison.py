@@ -138,7 +138,7 @@ def skewed_and_replayed(scene: Scene) -> None:
         "ALTER TABLE player_statistics RENAME COLUMN event_breakdown TO breakdown",
         "ALTER TABLE player_statistics RENAME COLUMN breakdown TO event_breakdown",
     ):
-        scene.last(4, 6)
+        scene.last(3, 4)
     after = postgres.sql("SELECT count(*) FROM dlq_events WHERE consumer_service = 'stats'")
     scene.require(before == after, "a missing column filled the dead letters")
     with _altered(
@@ -146,7 +146,7 @@ def skewed_and_replayed(scene: Scene) -> None:
         "ALTER TABLE dlq_events RENAME TO dlq_events_away",
         "ALTER TABLE dlq_events_away RENAME TO dlq_events",
     ):
-        scene.last(4, 6)
+        scene.last(3, 4)
     with _altered(
         scene,
         "ALTER TABLE player_statistics ADD CONSTRAINT trap"
