@@ -106,10 +106,15 @@ class KafkaSource:
         self._client = {**client, "error_cb": self._reports.take, "log_level": 3}
         self._in_process = False
         self._asking: tuple[AdminClient, Future[Any]] | None = None
-        self._consumer = KafkaConsumer(
+        self._group_id = group_id
+        self._known: uuid.UUID | None = None
+        self._consumer = self._join()
+
+    def _join(self) -> KafkaConsumer:
+        consumer = KafkaConsumer(
             {
                 **self._client,
-                "group.id": group_id,
+                "group.id": self._group_id,
                 "enable.auto.commit": False,
                 "enable.auto.offset.store": False,
                 "auto.offset.reset": "error",
@@ -125,7 +130,8 @@ class KafkaSource:
                 "topic.metadata.refresh.interval.ms": 10_000,
             }
         )
-        self._consumer.subscribe([topic], on_assign=self._assigned, on_revoke=self._revoked)
+        consumer.subscribe([self._topic], on_assign=self._assigned, on_revoke=self._revoked)
+        return consumer
 
     def _assigned(self, consumer: KafkaConsumer, partitions: list[TopicPartition]) -> None:
         consumer.assign([])  # handled: nothing is read before `start`
@@ -165,9 +171,17 @@ class KafkaSource:
         self._asking = None  # what was asked before may be older than this answer
         asked = self._ask()
         try:
-            return _id_of(asked[1].result(2 * TIMEOUT))
+            found = _id_of(asked[1].result(2 * TIMEOUT))
         except KafkaException as error:
             raise SourceUnavailable(str(error)) from error
+        known, self._known = self._known, found
+        if known not in (None, found):
+            # librdkafka ignores a leader epoch below the one that it knew, and would ask the new
+            # topic's leader with the old one for ever.
+            self._consumer.close()
+            self._consumer = self._join()
+            raise SourceUnavailable("the topic was made anew; a new client joins the group")
+        return found
 
     def seen_topic_id(self) -> uuid.UUID | None:
         if self._in_process:
