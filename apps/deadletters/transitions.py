@@ -1,6 +1,7 @@
 """From one state of a dead letter to the next: each a compare-and-set with its audit row.
 
-open -> replaying -> applied, or open again; open -> discarded -> open.
+open -> replaying -> applied, or open again; open -> discarded -> open; open -> applied where the
+event came again and was applied.
 """
 
 from __future__ import annotations
@@ -42,6 +43,45 @@ _EDIT: Final = _MOVE.format(
     condition="true",
     changes="edited = %(edited)s, edited_by = %(by)s, edited_at = now(), next_retry_at = NULL",
 )
+
+# The first condition ends it before the records are read: ordinarily no letter is open.
+_REPEATED: Final = """
+WITH chosen AS (
+  SELECT l.id FROM dlq_events AS l
+    JOIN json_to_recordset(%(records)s::json) AS r(event_id uuid) ON r.event_id = l.event_id
+   WHERE EXISTS (SELECT FROM dlq_events
+                  WHERE consumer_service = %(consumer)s AND state = 'open')
+     AND l.consumer_service = %(consumer)s AND l.state = 'open'
+     AND l.event_id <> ALL(%(refused)s::uuid[])
+   ORDER BY l.id FOR UPDATE OF l
+), moved AS (
+  UPDATE dlq_events AS l
+     SET state = 'applied', committed_at = now(), duplicate = true, closed_at = now(),
+         closed_by = %(by)s, next_retry_at = NULL
+    FROM chosen WHERE l.id = chosen.id RETURNING l.id
+)
+INSERT INTO dead_letter_actions (letter_id, action, by, detail)
+SELECT id, 'applied', %(by)s, '{"repeat": true}' FROM moved RETURNING letter_id
+"""
+# Who closes a letter whose event a client sent again, when its cause was gone.
+REPEAT: Final = "repeat"
+
+
+def close_repeated(consumer: str, records: str, refused: Sequence[str]) -> list[int]:
+    """Close the open letters of records that the consumer has applied, all but the refused ones.
+
+    Runs in the transaction that applies them: an event is applied or in the open dead letters,
+    never both. `records` is the JSON text of a chunk.
+    """
+    values: dict[str, Any] = {
+        "consumer": consumer,
+        "records": records,
+        "refused": list(refused),
+        "by": REPEAT,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_REPEATED, values)
+        return [row[0] for row in cursor.fetchall()]
 
 
 def release(ids: Sequence[int], *, by: str) -> list[int]:

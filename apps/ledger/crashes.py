@@ -22,6 +22,7 @@ from apps.ledger.services import (
     bisected,
     guard,
     letters_of,
+    settle_letters,
     write_cache,
 )
 
@@ -97,7 +98,7 @@ def _pass_one(consumer: ChunkConsumer, chunk: Chunk, line: Line, records: Sequen
         result = _tried(consumer, records[turn], trial)
         letters = letters_of(consumer.name, alone, result)
         in_a_row = guard(consumer.name, line, letters, alone)[0] if letters else 0
-        dead_letters.store(letters)
+        settle_letters(consumer.name, alone, result, letters)
         attempts.note_pass(
             consumer.name,
             chunk,

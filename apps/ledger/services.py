@@ -11,6 +11,7 @@ from django.db import transaction
 from apps.contract.chunk import Chunk, Record, decode_records, encode_records
 from apps.contract.queues import Consumer
 from apps.deadletters import services as dead_letters
+from apps.deadletters import transitions
 from apps.deadletters.services import Letter
 from apps.failpoints.points import Failpoint, reach
 from apps.ledger import breakers, chunks
@@ -103,7 +104,7 @@ def _transact(
         refused = len(result.refused)
         letters = letters_of(consumer.name, chunk, result)
         in_a_row, permitted = guard(consumer.name, line, letters, chunk) if letters else (0, False)
-        dead = dead_letters.store(letters)
+        dead = settle_letters(consumer.name, chunk, result, letters)
         outcome = Outcome(
             applied=result.applied,
             duplicates=chunk.events - result.applied - refused,
@@ -121,6 +122,15 @@ def _transact(
         reach(Failpoint.WORKER_LETTERED, consumer.name.value)
     line.in_a_row = in_a_row
     return outcome, result.changes
+
+
+def settle_letters(
+    consumer: Consumer, chunk: Chunk, result: Applied, letters: Sequence[Letter]
+) -> int:
+    """Store the letters, how many; and close older ones of events that are applied by now."""
+    refused = [record.event_id for record, _ in result.refused]
+    transitions.close_repeated(consumer.value, chunk.records, refused)
+    return dead_letters.store(letters)
 
 
 def guard(

@@ -105,14 +105,30 @@ def test_an_event_that_was_applied_meanwhile_closes_its_letter_without_effect(
     cache: redis.Redis,
 ) -> None:
     letter = bad_score()
-    apply_chunk(LEADERBOARDS, chunk([record(30, number=7, data='{"score": 4}')]))
     actions.edit(letter.pk, MENDED, by="bo")
     actions.replay_one(letter.pk, by="bo")
+    apply_chunk(LEADERBOARDS, chunk([record(30, number=7, data='{"score": 4}')]))
     assert replay_letter(LEADERBOARDS, letter.pk) is Replayed.DUPLICATE
     assert (now(letter).state, now(letter).duplicate) == ("applied", True)
     standing = score_of("ada")
     assert standing is not None
     assert standing[0] == 4
+
+
+def test_an_event_that_comes_again_and_is_applied_is_no_open_letter_any_more(
+    cache: redis.Redis,
+) -> None:
+    letter = bad_score()
+    others = [record(30, data='{"score": 1}'), record(31, number=8, data='{"score": "many"}')]
+    apply_chunk(LEADERBOARDS, chunk(others))
+    assert now(letter).state == "open"
+    again = record(32, number=7, data='{"score": 4}')
+    apply_chunk(LEADERBOARDS, chunk([again, record(33, number=8, data='{"score": "many"}')]))
+    assert (now(letter).state, now(letter).duplicate) == ("applied", True)
+    assert now(letter).closed_by == "repeat"
+    assert DeadLetterAction.objects.filter(letter=letter, action="applied").count() == 1
+    # What failed again stays open.
+    assert list(DeadLetter.objects.filter(state="open").values_list("offset", flat=True)) == [31]
 
 
 def test_a_redelivery_of_the_bad_event_after_its_replay_changes_nothing(
