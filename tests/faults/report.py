@@ -7,12 +7,16 @@ import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from statistics import median
 
 from gamemetrics.stack.layout import PROJECT_ROOT
 from tests.faults.row import Row
 from tests.faults.seed_run import Outcome
 
-HEADINGS = ("row", "fault", "seeds", "events", "unknown", "lost", "doubled", "recovery s", "result")
+HEADINGS = (
+    *("row", "fault", "seeds", "events", "unknown", "lost", "doubled"),
+    *("median s", "worst s", "result"),
+)
 
 
 def commit() -> str:
@@ -27,12 +31,13 @@ def commit() -> str:
 
 
 def table(outcomes: Sequence[Outcome], rows: Mapping[str, Row], skipped: Mapping[str, str]) -> str:
-    """One line a row; recovery is the slowest seed's."""
+    """One line a row, with the seconds until all was applied: the seeds' median and the worst."""
     lines: list[tuple[str, ...]] = [HEADINGS]
     for number in rows:
         mine = [outcome for outcome in outcomes if outcome.row == number]
         if not mine:
             continue
+        recoveries = [outcome.recovery for outcome in mine]
         failed = [outcome.seed for outcome in mine if not outcome.passed]
         lines.append(
             (
@@ -43,12 +48,13 @@ def table(outcomes: Sequence[Outcome], rows: Mapping[str, Row], skipped: Mapping
                 str(sum(outcome.unknown for outcome in mine)),
                 str(sum(outcome.lost for outcome in mine)),
                 str(sum(outcome.doubled for outcome in mine)),
-                f"{max(outcome.recovery for outcome in mine):.1f}",
+                f"{median(recoveries):.1f}",
+                f"{max(recoveries):.1f}",
                 f"FAILED: seed {', '.join(map(str, failed))}" if failed else "passed",
             )
         )
     for number, reason in skipped.items():
-        lines.append((number, rows[number].title, *([""] * 6), f"not staged: {reason}"))
+        lines.append((number, rows[number].title, *([""] * 7), f"not staged: {reason}"))
     return _aligned(lines)
 
 
