@@ -30,5 +30,5 @@ def test_a_failed_seed_fails_its_row_and_is_named() -> None:
     shown = table([good, bad], ROWS, {"27": "mounting a tmpfs needs root"})
     found = {line.split()[0]: line for line in shown.splitlines()}
     assert found["20"].endswith("FAILED: seed 2")
-    assert found["20"].split()[-9:-3] == ["2", "200", "0", "3", "0", "2.5"]
+    assert found["20"].split()[-10:-3] == ["2", "200", "0", "3", "0", "1.8", "2.5"]
     assert found["27"].endswith("not staged: mounting a tmpfs needs root")
