@@ -12,6 +12,7 @@ import psycopg2
 from psycopg2.extras import execute_values
 
 from apps.contract.queues import Consumer
+from bridge.database import Database
 
 Positions = dict[int, dict[Consumer, int]]  # partition -> consumer -> next offset
 
@@ -101,8 +102,9 @@ class PostgresLedger:
     """
 
     def __init__(self, dsn: str) -> None:
-        self._dsn = dsn
-        self._connection: Any = None
+        self._database = Database(
+            dsn=dsn, name="gamemetrics-bridge", seconds=5, lock_seconds=5, autocommit=True
+        )
 
     def positions(self, topic_id: uuid.UUID, starts: Mapping[int, int]) -> Positions:
         seeds = [
@@ -151,25 +153,13 @@ class PostgresLedger:
             return int(cursor.rowcount)
 
     def close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        self._database.close()
 
     @contextmanager
     def _cursor(self) -> Iterator[Any]:
-        """A cursor; whatever fails lets the connection go and is an outage of the ledger."""
+        """A cursor; whatever fails is an outage of the ledger."""
         try:
-            if self._connection is None:
-                self._connection = psycopg2.connect(
-                    self._dsn,
-                    connect_timeout=5,
-                    options="-c statement_timeout=5000 -c lock_timeout=5000",
-                    tcp_user_timeout=10_000,
-                    application_name="gamemetrics-bridge",
-                )
-                self._connection.autocommit = True
-            with self._connection.cursor() as cursor:
+            with self._database.cursor() as cursor:
                 yield cursor
         except psycopg2.Error as error:
-            self.close()
             raise LedgerUnavailable(str(error).strip()) from error

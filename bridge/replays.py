@@ -13,6 +13,7 @@ from psycopg2.extras import Json
 
 from apps.contract.causes import UNREPLAYABLE
 from apps.contract.queues import Consumer, replaying
+from bridge.database import Database
 from bridge.replay_rate import allowance
 
 # Doubled with each send: 10 s, 20 s, 40 s, then 60 s.
@@ -160,8 +161,9 @@ class PostgresReplays:
     """
 
     def __init__(self, dsn: str) -> None:
-        self._dsn = dsn
-        self._connection: Any = None
+        self._database = Database(
+            dsn=dsn, name="gamemetrics-bridge-replays", seconds=2, lock_seconds=1, autocommit=False
+        )
 
     def work(self, now: datetime) -> Work:
         with self._cursor() as cursor:
@@ -189,26 +191,15 @@ class PostgresReplays:
         return [ToSend(letter=row[0], consumer=replaying(row[1]), sends=row[2]) for row in rows]
 
     def close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        self._database.close()
 
     @contextmanager
     def _cursor(self) -> Iterator[Any]:
-        """A cursor in a transaction; whatever fails lets the connection go."""
+        """A cursor in a transaction; whatever fails is told as ReplaysUnavailable."""
         try:
-            if self._connection is None:
-                self._connection = psycopg2.connect(
-                    self._dsn,
-                    connect_timeout=2,
-                    options="-c statement_timeout=2000 -c lock_timeout=1000",
-                    tcp_user_timeout=10_000,
-                    application_name="gamemetrics-bridge-replays",
-                )
-            with self._connection, self._connection.cursor() as cursor:
+            with self._database.cursor() as cursor:
                 yield cursor
         except psycopg2.Error as error:
-            self.close()
             raise ReplaysUnavailable(str(error).strip()) from error
 
 
