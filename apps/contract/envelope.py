@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final
 
@@ -89,15 +90,15 @@ def decode_event(
     raw: bytes | msgspec.Raw,
     *,
     now: datetime,
-    absent_id: str,
+    absent_id: str | Callable[[], str],
     ingested_at: datetime | None = None,
     max_bytes: int = MAX_EVENT_BYTES,
 ) -> Event:
     """Parse and validate one event.
 
-    `absent_id` names the event where the sender gave no `event_id`. `ingested_at` is the
-    server's own time and overrides the sender's; None (the bridge) keeps what the API wrote,
-    or takes `now` where the message did not pass the API. Raises EventInvalid.
+    `absent_id` names the event where the sender gave no `event_id`; a function is called only
+    then. `ingested_at` is the server's own time and overrides the sender's; None (the bridge) keeps
+    what the API wrote, or takes `now` where the message did not pass the API. Raises EventInvalid.
     """
     if len(memoryview(raw)) > max_bytes:
         raise EventInvalid("event_too_large", "", f"the event is over {max_bytes} bytes")
@@ -115,7 +116,7 @@ def decode_event(
     # First, because the others are judged against it and a forged one may be as far as time goes.
     accepted = _instant("ingested_at", ingested_at or received.ingested_at or now, now)
     return Event(
-        event_id=absent_id if received.event_id is None else canonical_id(received.event_id),
+        event_id=_identify(received.event_id, absent_id),
         event_type=received.event_type,
         player_id=received.player_id,
         game_id=received.game_id,
@@ -127,6 +128,12 @@ def decode_event(
         session_id=received.session_id,
         sent_at=received.sent_at and _instant("sent_at", received.sent_at, accepted),
     )
+
+
+def _identify(given: str | None, absent: str | Callable[[], str]) -> str:
+    if given is not None:
+        return canonical_id(given)
+    return absent if isinstance(absent, str) else absent()
 
 
 def canonical_id(text: str) -> str:

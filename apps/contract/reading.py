@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final, Protocol
 
 from apps.contract.chunk import Record, Refused
@@ -53,7 +54,7 @@ def read(message: Received, topic_id: uuid.UUID, now: datetime) -> Record | Refu
         event = decode_event(
             value,
             now=_arrival(message, now),
-            absent_id=coordinates_id(topic_id, partition, offset),
+            absent_id=partial(coordinates_id, topic_id, partition, offset),
             max_bytes=MAX_EVENT_BYTES + ENVELOPE_BYTES,
         )
     except EventInvalid as error:

@@ -148,6 +148,12 @@ class DeadLetter(models.Model):
                 fields=("next_retry_at",),
                 condition=models.Q(state="open", next_retry_at__isnull=False),
             ),
+            # Few: what compares a projection with the log looks at all of them for each game.
+            models.Index(
+                name="dlq_events_edited",
+                fields=("event_id",),
+                condition=models.Q(edited__isnull=False),
+            ),
             models.Index(
                 name="dlq_events_job",
                 fields=("job", "-id"),

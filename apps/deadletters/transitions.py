@@ -1,7 +1,7 @@
 """From one state of a dead letter to the next: each a compare-and-set with its audit row.
 
-open -> replaying -> applied, or open again; open -> discarded -> open; open -> applied where the
-event came again and was applied.
+open -> replaying -> applied, or open again; open -> discarded -> open. Where the event's effect is
+found, or found missing, by other means (it came again; reconcile): -> applied, applied -> open.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ from django.db import connection
 from psycopg2.extras import Json
 
 from apps.contract.causes import UNREPLAYABLE
+from apps.deadletters.services import readable
 
 # The rows are locked in the order of their ids: two selections that overlap cannot deadlock.
 _MOVE: Final = """
 WITH chosen AS (
   SELECT id FROM dlq_events
-   WHERE id = ANY(%(ids)s) AND state = %(old)s AND ({condition}) ORDER BY id FOR UPDATE
+   WHERE id = ANY(%(ids)s) AND state = ANY(%(old)s) AND ({condition}) ORDER BY id FOR UPDATE
 ), moved AS (
   UPDATE dlq_events AS l SET {changes} FROM chosen WHERE l.id = chosen.id RETURNING l.id
 )
@@ -42,6 +43,21 @@ _REOPEN: Final = _MOVE.format(
 _EDIT: Final = _MOVE.format(
     condition="true",
     changes="edited = %(edited)s, edited_by = %(by)s, edited_at = now(), next_retry_at = NULL",
+)
+# A duplicate: what took effect is not this letter's, nor an edit in it.
+_SETTLE: Final = _MOVE.format(
+    condition="committed_at IS NULL",
+    changes="""state = 'applied', committed_at = now(), duplicate = true, closed_at = now(),
+         closed_by = %(by)s, next_retry_at = NULL, next_send_at = NULL, unfinished = 0""",
+)
+_TAKE_BACK: Final = _MOVE.format(
+    condition="true",
+    changes="""state = 'open', cause = %(cause)s, error_message = %(error)s,
+         exception = %(exception)s, committed_at = NULL, duplicate = false, closed_at = NULL,
+         closed_by = '', next_retry_at = NULL, next_send_at = NULL, unfinished = 0""",
+)
+_RESTORE: Final = _MOVE.format(
+    condition="raw <> %(raw)s", changes="raw = %(raw)s, original_event = %(original)s"
 )
 
 # The first condition ends it before the records are read: ordinarily no letter is open.
@@ -105,18 +121,37 @@ def edit(letter: int, edited: bytes, *, by: str) -> bool:
     return bool(_move(_EDIT, [letter], "open", "edit", by, detail, edited=edited))
 
 
+def settle(ids: Sequence[int], *, by: str) -> list[int]:
+    """Close letters whose event is applied otherwise; those whose own effect is not committed."""
+    return _move(_SETTLE, ids, ("open", "replaying"), "applied", by, {"duplicate": True})
+
+
+def take_back(letter: int, *, by: str, cause: str, error: str, exception: str) -> bool:
+    """Open an applied letter whose event is refused now and has no effect any more."""
+    detail = {"cause": cause, "error": readable(error.encode("utf-8", "replace"))}
+    values = {**detail, "exception": exception}
+    return bool(_move(_TAKE_BACK, [letter], "applied", "failed", by, detail, **values))
+
+
+def restore(letter: int, raw: bytes, original: Any, *, by: str) -> bool:
+    """Put back the bytes that came, whatever the state; False where they are there."""
+    values = {"raw": raw, "original": Json(original)}
+    states = ("open", "replaying", "applied", "discarded")
+    return bool(_move(_RESTORE, [letter], states, "restore", by, {}, **values))
+
+
 def _move(
     statement: str,
     ids: Sequence[int],
-    old: str,
+    old: str | tuple[str, ...],
     action: str,
     by: str,
-    detail: dict[str, str],
+    detail: dict[str, Any],
     **more: Any,
 ) -> list[int]:
     values: dict[str, Any] = {
         "ids": list(ids),
-        "old": old,
+        "old": [old] if isinstance(old, str) else list(old),
         "action": action,
         "by": by,
         "detail": Json(detail),

@@ -70,9 +70,13 @@ def accept(raw_events: Sequence[RawEvent], publisher: Publisher, now: datetime) 
 
 def _check(raw: RawEvent, now: datetime) -> Event | Receipt:
     try:
-        return decode_event(raw, now=now, absent_id=str(uuid_utils.uuid7()), ingested_at=now)
+        return decode_event(raw, now=now, absent_id=_new_id, ingested_at=now)
     except EventInvalid as error:
         return Receipt(code=error.code, pointer=error.pointer, message=error.message)
+
+
+def _new_id() -> str:
+    return str(uuid_utils.uuid7())
 
 
 def _confirmed(event: Event, problem: str | None) -> Receipt:

@@ -1,7 +1,8 @@
-"""Whether the log holds all that another consumer has applied."""
+"""Whether the log holds all that another consumer has applied, and giving up what it lacks."""
 
 from __future__ import annotations
 
+import uuid
 from typing import Final
 
 from django.db import connection
@@ -23,6 +24,18 @@ LEFT JOIN consumer_positions AS log
  AND log.partition = applied.partition
 WHERE log.next_offset IS NULL OR log.next_offset < applied.next_offset
 """
+# As far as anybody was in the topic.
+_GIVE_UP: Final = """
+UPDATE consumer_positions AS p SET next_offset = seen.next_offset, updated_at = now()
+  FROM (SELECT partition, max(next_offset) AS next_offset FROM (
+          SELECT partition, next_offset FROM applied_chunks WHERE topic_id = %(topic_id)s
+          UNION ALL
+          SELECT partition, next_offset FROM consumer_positions WHERE topic_id = %(topic_id)s
+        ) AS held GROUP BY partition) AS seen
+ WHERE p.consumer = %(log)s AND p.topic_id = %(topic_id)s AND p.partition = seen.partition
+   AND p.next_offset < seen.next_offset
+RETURNING p.partition
+"""
 
 
 def log_covers(consumer: Consumer) -> bool:
@@ -31,3 +44,14 @@ def log_covers(consumer: Consumer) -> bool:
     with connection.cursor() as cursor:
         cursor.execute(_BEHIND, names)
         return bool(cursor.fetchone()[0] == 0)
+
+
+def give_up(topic_id: uuid.UUID) -> list[int]:
+    """Take it that the log has what it will ever have of a topic that is gone; the partitions.
+
+    A chunk of that topic that logging has not applied yet finds itself done.
+    """
+    names = {"topic_id": str(topic_id), "log": Consumer.LOGGING.value}
+    with connection.cursor() as cursor:
+        cursor.execute(_GIVE_UP, names)
+        return sorted(row[0] for row in cursor.fetchall())

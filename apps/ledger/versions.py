@@ -9,8 +9,14 @@ from typing import Final
 # version begins anew, above all earlier ones, on each timeline of PostgreSQL: a promotion and a
 # restored backup begin another (the first 8 hexadecimal digits of a WAL file's name). 2^40 changes
 # a timeline, and 8,192 timelines until Lua's doubles lose a unit. Evaluated once a statement.
-FIRST: Final = """(
-  SELECT (('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint << 40) + 1)"""
+_TIMELINE: Final = (
+    "(('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint << 40)"
+)
+FIRST: Final = f"(SELECT {_TIMELINE} + 1)"
+# SQL: the version of a repaired row, above all that Redis may have seen of it. A row that is gone
+# took its version with it, so this one does not count changes but hundredths of seconds since 1970:
+# no row changes as often. Below 2^40 until the year 2318.
+REPAIRED: Final = f"(SELECT {_TIMELINE} + (extract(epoch FROM clock_timestamp()) * 100)::bigint)"
 
 
 def next_of(row: str, offered: str = "EXCLUDED") -> str:

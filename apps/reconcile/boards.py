@@ -11,11 +11,11 @@ from apps.contract.queues import Consumer
 from apps.leaderboards import locks, rank_index, selectors
 from apps.leaderboards.periods import Period
 from apps.leaderboards.rank_index import BoardPeriod, Place
+from apps.ledger.versions import REPAIRED
 from apps.reconcile import scores
 from apps.reconcile import selectors as reading
 from apps.reconcile.findings import Kind, Part
 from apps.reconcile.projections import Changes, Difference
-from apps.reconcile.versions import REPAIRED
 
 # From single scores at once; the consumer merges pairs of standings.
 _EXPECTED: Final = """

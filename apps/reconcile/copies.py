@@ -9,10 +9,10 @@ import msgspec
 from django.db import connection
 
 from apps.ledger.cache import client, outages
+from apps.ledger.versions import REPAIRED
 from apps.reconcile.findings import Finding, Kind, Part
 from apps.reconcile.job import Job
 from apps.reconcile.progress import step
-from apps.reconcile.versions import REPAIRED
 from apps.stats import cache, selectors
 from apps.stats.cache import Statistics
 

@@ -13,7 +13,7 @@ from django.db import transaction
 from apps.contract.chunk import Record, Refused
 from apps.contract.queues import Consumer
 from apps.contract.reading import read
-from apps.reconcile import letters, page, redrive, selectors
+from apps.reconcile import given, letters, page, redrive, selectors
 from apps.reconcile.findings import Finding, Kind, Part
 from apps.reconcile.job import Job
 from apps.reconcile.letters import Place
@@ -105,11 +105,8 @@ def _judge(
     read_items = list(items(place, messages))
     records = {i.offset: i for i in read_items if isinstance(i, Record) and job.scope.holds(i)}
     refused = [item for item in read_items if isinstance(item, Refused)]
-    with transaction.atomic():
-        page.fill(list(records.values()))
-        rows = page.differing(str(place.topic_id), place.partition)
     missing = {}
-    for offset, absent in rows:
+    for offset, absent in _differing(place, records):
         record = records[offset]
         if not absent:
             suspects[record.event_id] = (place, offset)
@@ -123,6 +120,22 @@ def _judge(
     if refused and job.scope.every_player:
         for finding in letters.compare(place, refused, repair=job.repair):
             job.report.add(finding)
+
+
+def _differing(place: Place, records: dict[int, Record]) -> list[tuple[int, bool]]:
+    """As `page.differing`; of those, records whose edit went to the log are put in place."""
+    rows: list[tuple[int, bool]] = []
+    asked = list(records.values())
+    for _ in range(2):
+        with transaction.atomic():
+            page.fill(asked)
+            rows = page.differing(str(place.topic_id), place.partition)
+        before = [records[offset] for offset, _ in rows]
+        asked = given.instead_of(Consumer.LOGGING, before)
+        if asked == before:
+            break
+        records |= {record.offset: record for record in asked}
+    return rows
 
 
 def _missing(place: Place, record: Record, *, repaired: bool) -> Finding:
@@ -141,14 +154,16 @@ def _missing(place: Place, record: Record, *, repaired: bool) -> Finding:
 
 def _confirm(job: Job, suspects: dict[str, tuple[Place, int]]) -> None:
     """Of ids that lie in Kafka with several contents at one time of acceptance, one may match."""
-    for event_id, found in find(job, suspects).items():
+    for event_id, lying in find(job, suspects).items():
+        held = given.instead_of(Consumer.LOGGING, [record for _, record in lying])
+        found = list(zip([where for where, _ in lying], held, strict=True))
         with transaction.atomic():
-            page.fill([record for _, record in found])
+            page.fill(held)
             if page.matched():
                 continue
         place, offset = suspects[event_id]
         first = next(record for where, record in found if (where, record.offset) == (place, offset))
-        same = [record for _, record in found if record.ingested_at == first.ingested_at]
+        same = [record for record in held if record.ingested_at == first.ingested_at]
         sure = len({_content(record) for record in same}) == 1
         if job.repair and sure:
             redrive.replace(first)

@@ -13,7 +13,7 @@ from apps.contract.queues import Consumer
 from apps.leaderboards import selectors as boards
 from apps.leaderboards.folding import scores
 from apps.ledger.failures import EventRefused
-from apps.reconcile import given, kafka_log, questions, redrive
+from apps.reconcile import given, kafka_log, letters, questions, redrive
 from apps.reconcile.boards import BoardsProjection
 from apps.reconcile.findings import Finding, Kind, Part
 from apps.reconcile.job import Job
@@ -136,6 +136,17 @@ def _drive(job: Job, consumer: Consumer, ids: Sequence[str]) -> None:
     """
     projection = PROJECTIONS[consumer]
     places = _places(job, given.records(consumer, ids)) if consumer is Consumer.LEADERBOARDS else {}
+    # Letters first: a replay holds its own when it comes to wait for the consumer to move.
+    with transaction.atomic():
+        letters.of_events(consumer, ids, lock=True)
+        changes = _drive_still(projection, ids, places)
+    projection.refresh(changes)
+
+
+def _drive_still(
+    projection: Projection, ids: Sequence[str], places: dict[str, tuple[Place, int]]
+) -> Changes:
+    consumer = projection.consumer
     changes: Changes = []
     with still(projection):
         records = given.records(consumer, ids)
@@ -145,7 +156,7 @@ def _drive(job: Job, consumer: Consumer, ids: Sequence[str]) -> None:
             players[record.game_id].add(record.player_id)
         for game_id, some in sorted(players.items()):
             changes += projection.rebuild(game_id, sorted(some))
-    projection.refresh(changes)
+    return changes
 
 
 def _places(job: Job, records: Sequence[Record]) -> dict[str, tuple[Place, int]]:

@@ -12,9 +12,12 @@ from django.db import transaction
 from apps.contract.chunk import Chunk, Record, Refused
 from apps.contract.queues import BRIDGE, Consumer
 from apps.deadletters import services as dead_letters
+from apps.deadletters import transitions
 from apps.deadletters.models import DeadLetter
 from apps.reconcile.findings import Finding, Kind, Part
 
+# Who, in the audit of dead letters.
+BY: Final = "reconcile"
 # Where an event lies that Kafka no longer has: no partition has this number.
 NOWHERE: Final = -1
 
@@ -76,13 +79,14 @@ def _mend(place: Place, message: Refused) -> None:
     letter = dead_letters.of_message(place.chunk(), message)
     with transaction.atomic():
         dead_letters.store([letter])
-        # Stored before, and changed since: the bytes are Kafka's, state and history are its own.
-        DeadLetter.objects.filter(
+        stored = DeadLetter.objects.get(
             consumer_service=BRIDGE,
             topic_id=place.topic_id,
             partition=place.partition,
             offset=message.offset,
-        ).update(raw=letter.raw, original_event=letter.original_event)
+        )
+        # Stored before, and changed since: the bytes are Kafka's, state and history are its own.
+        transitions.restore(stored.pk, letter.raw, letter.original_event, by=BY)
 
 
 def store_refused(
@@ -95,10 +99,27 @@ def store_refused(
     (record, error, cause) each; `places` has the coordinates of those that Kafka retains.
     """
     letters = []
+    known = of_events(consumer, [record.event_id for record, _, _ in refused])
     for record, error, cause in refused:
+        stored = known.get(record.event_id)
+        if stored is not None:
+            # As of a replay that fails: the letter says why the event has no effect.
+            transitions.take_back(
+                stored, by=BY, cause=cause, error=str(error), exception=type(error).__name__
+            )
+            continue
         # Unique by coordinates: where none are known, the event itself stands in.
         nowhere = Place(topic="", topic_id=uuid.UUID(record.event_id), partition=NOWHERE)
         place, offset = places.get(record.event_id, (nowhere, 0))
-        known = Record.of(record.event(), offset)
-        letters.append(dead_letters.of_event(consumer, place.chunk(), known, error, cause=cause))
+        at = Record.of(record.event(), offset)
+        letters.append(dead_letters.of_event(consumer, place.chunk(), at, error, cause=cause))
     dead_letters.store(letters)
+
+
+def of_events(
+    consumer: Consumer, event_ids: Sequence[str], *, lock: bool = False
+) -> dict[str, int]:
+    """The consumer's dead letters of these events: event id -> letter, in the letters' order."""
+    found = DeadLetter.objects.filter(consumer_service=consumer.value, event_id__in=event_ids)
+    rows = (found.select_for_update(of=("self",)) if lock else found).order_by("id")
+    return {str(event_id): pk for event_id, pk in rows.values_list("event_id", "pk")}

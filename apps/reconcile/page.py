@@ -38,11 +38,7 @@ SELECT k."offset", e.event_id IS NULL
               SELECT 1 FROM dlq_events AS d
                WHERE d.consumer_service = 'bridge' AND d.topic_id = %(topic_id)s
                  AND d.partition = %(partition)s AND d."offset" = k."offset")
-       ELSE e.ingested_at = k.ingested_at AND NOT {_SAME} AND NOT EXISTS (
-              SELECT 1 FROM dlq_events AS d
-               WHERE d.event_id = k.event_id AND d.consumer_service = 'logging'
-                 AND d.state = 'applied')
-       END
+       ELSE e.ingested_at = k.ingested_at AND NOT {_SAME} END
  ORDER BY k."offset"
 """
 _MATCHED: Final = f"""

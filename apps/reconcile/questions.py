@@ -31,10 +31,13 @@ _COUNTED_BY: Final = {
              SELECT 1 FROM boards AS b
               WHERE b.game_id = e.game_id AND b.name = %(default_board)s))""",
 }
+# An edit may have made the event one that the consumer does not claim.
 _NOT_APPLIED: Final = """
   {counted} AND NOT EXISTS (SELECT 1 FROM {ledger} AS l WHERE l.event_id = e.event_id)
   AND NOT EXISTS (SELECT 1 FROM dlq_events AS d WHERE d.event_id = e.event_id
-                     AND d.consumer_service = %(consumer)s AND d.state <> 'applied')
+                     AND d.consumer_service = %(consumer)s
+                     AND (d.state <> 'applied' OR NOT d.duplicate AND e.event_type <>
+                          convert_from(d.edited, 'UTF8')::jsonb->>'event_type'))
 """
 _IN_SCOPE: Final = """
   (%(game_id)s IS NULL OR e.game_id = %(game_id)s)
@@ -46,7 +49,8 @@ _UNKNOWN: Final = """
   NOT EXISTS (SELECT 1 FROM events AS e WHERE e.event_id = l.event_id)
   AND NOT EXISTS (SELECT 1 FROM dlq_events AS d WHERE d.event_id = l.event_id
                      AND (d.consumer_service = 'logging' AND d.state <> 'applied'
-                          OR d.consumer_service = %(consumer)s AND d.state = 'applied'))
+                          OR d.consumer_service = %(consumer)s
+                             AND (d.state = 'applied' OR d.committed_at IS NOT NULL)))
 """
 # A page of ids in the order of their index; only the doubtful ones are kept.
 _NOTE: Final = """
@@ -77,9 +81,11 @@ _STILL_UNKNOWN: Final = """
 SELECT l.event_id::text FROM {ledger} AS l
  WHERE l.event_id = ANY(%(ids)s::uuid[]) AND {condition} ORDER BY 1
 """
+# A letter that is committed and still replaying waits for Redis alone.
 _CONTRADICTING: Final = """
 SELECT d.event_id::text FROM dlq_events AS d JOIN {ledger} AS l ON l.event_id = d.event_id
  WHERE d.consumer_service = %(consumer)s AND d.state IN ('open', 'replaying')
+   AND d.committed_at IS NULL
    AND (%(game_id)s IS NULL OR d.game_id = %(game_id)s)
    AND (%(player_id)s IS NULL OR d.player_id = %(player_id)s)
    AND (%(ids)s::uuid[] IS NULL OR d.event_id = ANY(%(ids)s::uuid[]))

@@ -43,11 +43,6 @@ def behind(topic_id: uuid.UUID, ends: Mapping[int, int]) -> int:
     return sum(max(0, end - low.get(partition, 0)) for partition, end in ends.items())
 
 
-def has_earlier_topics(topic_id: uuid.UUID) -> bool:
-    """Whether events came from a topic that was deleted since."""
-    return ConsumerPosition.objects.exclude(topic_id=topic_id).exists()
-
-
 def games(*tables: str) -> list[str]:
     """The games that have rows in any of the tables."""
     found: set[str] = set()

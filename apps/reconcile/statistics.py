@@ -7,10 +7,10 @@ from typing import Any, Final
 from django.db import connection
 
 from apps.contract.queues import Consumer
+from apps.ledger.versions import REPAIRED
 from apps.reconcile import given, selectors
 from apps.reconcile.findings import Kind, Part
 from apps.reconcile.projections import Changes, Difference
-from apps.reconcile.versions import REPAIRED
 from apps.stats import cache
 from apps.stats import selectors as statistics
 
