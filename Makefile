@@ -36,8 +36,10 @@ demo: up ## stream the real chess events through and print the leaderboards
 load: up ## send generated events: RATE=1000 a second for SECONDS=30
 	@$(BIN)/python manage.py load --rate $(RATE) --seconds $(SECONDS)
 
+# Two at a time: most of a test is waiting for a process. A file stays together, because its tests
+# share a stack; in the order of the files, so that the long ones are not the last.
 test: $(READY) ## every test, against real services of its own
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 faults: $(READY) ## break a stack of its own on purpose: ROW=20 SEED=7, or SEEDS=20 EVENTS=20000
 	@$(BIN)/python -m tests.faults --rows "$(ROW)" $(if $(SEED),--seed $(SEED)) --seeds $(SEEDS) --events $(EVENTS)
