@@ -26,6 +26,7 @@ from apps.reconcile.progress import Silent
 from apps.reconcile.report import Report
 from apps.reconcile.services import reconcile
 from apps.reconcile.topic import Topic
+from gamemetrics.stack.processes import wait_until
 from tests.builders import CAST, chunk, event_id, event_text
 from tests.totals import CONSUMERS
 
@@ -64,6 +65,14 @@ class World:
         name = f"{os.environ['KAFKA_TOPIC']}.{uuid.uuid4().hex}"
         admin = AdminClient(client)
         admin.create_topics([NewTopic(name, PARTITIONS, 1)])[name].result(PATIENCE)
+        # Made is not known: until the broker has heard of it, a client is told there is none.
+        known = wait_until(
+            lambda: (
+                len(admin.list_topics(name, timeout=PATIENCE).topics[name].partitions) == PARTITIONS
+            ),
+            seconds=PATIENCE,
+        )
+        assert known, f"{name} is not known"
         return cls(client=client, topic=name)
 
     def publish(self, values: Iterable[bytes | None], *, partition: int = 0) -> None:

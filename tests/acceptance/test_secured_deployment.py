@@ -69,6 +69,7 @@ def known(role: str) -> Iterator[dict[str, str]]:
         yield {
             **KEYS,
             "DJANGO_SECRET_KEY": secrets.token_hex(32),
+            "CHUNK_SIGNING_KEY": secrets.token_hex(32),
             "DATABASE_URL": role,
             "CELERY_BROKER_URL": f"redis://gamemetrics:{broker_password}@{HOST}:{broker}/0",
             "REDIS_URL": f"redis://gamemetrics:{cache_password}@{HOST}:{cache}/0",
@@ -187,7 +188,7 @@ def test_no_secret_is_in_an_environment_or_in_a_log(
 def test_the_files_are_their_owners_alone(processes: dict[str, Running]) -> None:
     environment = environment_of(processes["web"].process.pid)
     files = [Path(path) for name, path in environment.items() if name.endswith("_FILE")]
-    assert len(files) == 10
+    assert len(files) == 11
     assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
 
 
