@@ -23,7 +23,7 @@ _INSERT: Final = f"""
 INSERT INTO leaderboards AS l (game_id, board, period, period_start, player_id, score, rank_key,
                                achieved_at, moved, version)
 SELECT r.game_id, r.board, r.period, r.period_start, r.player_id, r.score, r.rank_key,
-       r.achieved_at, r.moved, {versions.FIRST}
+       r.achieved_at, r.moved, {versions.FRESH}
   FROM json_to_recordset(%s::json) AS r(
        game_id text, board text, period text, period_start timestamptz, player_id text,
        score numeric, rank_key numeric, achieved_at timestamptz, moved boolean)

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from typing import Final
 
-# SQL: the version of a row's first change. A row's version grows by one with each change, but a
-# failover to a standby that was behind takes rows back to lower versions than Redis has seen. So a
-# version begins anew, above all earlier ones, on each timeline of PostgreSQL: a promotion and a
-# restored backup begin another (the first 8 hexadecimal digits of a WAL file's name). 2^40 changes
-# a timeline, and 8,192 timelines until Lua's doubles lose a unit. Evaluated once a statement.
-_TIMELINE: Final = (
-    "(('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint << 40)"
-)
-FIRST: Final = f"(SELECT {_TIMELINE} + 1)"
-# SQL: the version of a repaired row, above all that Redis may have seen of it. A row that is gone
-# took its version with it, so this one does not count changes but hundredths of seconds since 1970:
-# no row changes as often. Below 2^40 until the year 2318.
-REPAIRED: Final = f"(SELECT {_TIMELINE} + (extract(epoch FROM clock_timestamp()) * 100)::bigint)"
+# SQL: a version above all that any row was given before, on this timeline or an earlier one.
+#
+# Counting changes alone would not do. Rows go back in time at a failover to a standby that was
+# behind, and at a crash without synchronous commits; they come to their totals again in other
+# chunks, so with other counts, while Redis holds what is lost. A row that is gone takes its count
+# with it. So a version is PostgreSQL's timeline, which a promotion or a restored backup raises (the
+# first 8 hexadecimal digits of a WAL file's name), and milliseconds since 1970: no row changes as
+# often. 42 bits last until 2109, and 2,048 timelines until Lua's doubles lose a unit.
+FRESH: Final = """(
+  SELECT (('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint << 42)
+         + (extract(epoch FROM clock_timestamp()) * 1000)::bigint)"""
 
 
 def next_of(row: str, offered: str = "EXCLUDED") -> str:
-    """SQL: the version of a change to `row`, where `offered` bears FIRST."""
+    """SQL: the version of a change to `row`, where `offered` bears FRESH.
+
+    Two changes within a millisecond still differ.
+    """
     return f"greatest({row}.version + 1, {offered}.version)"

@@ -11,7 +11,7 @@ from apps.contract.queues import Consumer
 from apps.leaderboards import locks, rank_index, selectors
 from apps.leaderboards.periods import Period
 from apps.leaderboards.rank_index import BoardPeriod, Place
-from apps.ledger.versions import REPAIRED
+from apps.ledger.versions import FRESH
 from apps.reconcile import scores
 from apps.reconcile import selectors as reading
 from apps.reconcile.findings import Kind, Part
@@ -60,7 +60,7 @@ _REBUILD: Final = f"""{_EXPECTED}
 INSERT INTO leaderboards AS l (game_id, board, period, period_start, player_id, score, rank_key,
                                achieved_at, moved, version)
 SELECT %(game_id)s, x.board, x.period, x.period_start, x.player_id, x.score, x.rank_key,
-       x.achieved_at, x.moved, {REPAIRED}
+       x.achieved_at, x.moved, {FRESH}
   FROM expected AS x ORDER BY x.board, x.period, x.period_start, x.player_id
     ON CONFLICT (game_id, board, period, period_start, player_id) DO UPDATE SET
        score = EXCLUDED.score, rank_key = EXCLUDED.rank_key, achieved_at = EXCLUDED.achieved_at,

@@ -9,7 +9,7 @@ import msgspec
 from django.db import connection
 
 from apps.ledger.cache import client, outages
-from apps.ledger.versions import REPAIRED
+from apps.ledger.versions import FRESH
 from apps.reconcile.findings import Finding, Kind, Part
 from apps.reconcile.job import Job
 from apps.reconcile.progress import step
@@ -19,7 +19,7 @@ from apps.stats.cache import Statistics
 _PAGE: Final = 1_000
 _RAISE: Final = f"""
 UPDATE player_statistics AS s SET version = greatest(s.version + 1, r.version)
-  FROM (SELECT {REPAIRED} AS version) AS r, unnest(%s::text[], %s::text[]) AS w(player_id, game_id)
+  FROM (SELECT {FRESH} AS version) AS r, unnest(%s::text[], %s::text[]) AS w(player_id, game_id)
  WHERE s.player_id = w.player_id AND s.game_id = w.game_id
 """
 

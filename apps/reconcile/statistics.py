@@ -7,7 +7,7 @@ from typing import Any, Final
 from django.db import connection
 
 from apps.contract.queues import Consumer
-from apps.ledger.versions import REPAIRED
+from apps.ledger.versions import FRESH
 from apps.reconcile import given, selectors
 from apps.reconcile.findings import Kind, Part
 from apps.reconcile.projections import Changes, Difference
@@ -43,7 +43,7 @@ SELECT coalesce(x.player_id, s.player_id),
 _REBUILD: Final = f"""{_EXPECTED}
 INSERT INTO player_statistics AS s (player_id, game_id, total_events, event_breakdown,
                                     first_event_at, last_event_at, version)
-SELECT player_id, %(game_id)s, total_events, breakdown, first_at, last_at, {REPAIRED}
+SELECT player_id, %(game_id)s, total_events, breakdown, first_at, last_at, {FRESH}
   FROM expected ORDER BY player_id
     ON CONFLICT (player_id, game_id) DO UPDATE SET
        total_events = EXCLUDED.total_events, event_breakdown = EXCLUDED.event_breakdown,

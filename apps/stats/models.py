@@ -33,7 +33,7 @@ WITH records AS MATERIALIZED (
 )
 INSERT INTO player_statistics AS s (player_id, game_id, total_events, event_breakdown,
                                     first_event_at, last_event_at, version)
-SELECT player_id, game_id, n, breakdown, first_at, last_at, {versions.FIRST} FROM folded
+SELECT player_id, game_id, n, breakdown, first_at, last_at, {versions.FRESH} FROM folded
  ORDER BY player_id, game_id
     ON CONFLICT (player_id, game_id) DO UPDATE SET
        total_events = s.total_events + EXCLUDED.total_events,
