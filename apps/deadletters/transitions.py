@@ -45,11 +45,9 @@ _EDIT: Final = _MOVE.format(
     changes="edited = %(edited)s, edited_by = %(by)s, edited_at = now(), next_retry_at = NULL",
 )
 # A duplicate: what took effect is not this letter's, nor an edit in it.
-_SETTLE: Final = _MOVE.format(
-    condition="committed_at IS NULL",
-    changes="""state = 'applied', committed_at = now(), duplicate = true, closed_at = now(),
-         closed_by = %(by)s, next_retry_at = NULL, next_send_at = NULL, unfinished = 0""",
-)
+_SETTLED: Final = """state = 'applied', committed_at = now(), duplicate = true, closed_at = now(),
+         closed_by = %(by)s, next_retry_at = NULL, next_send_at = NULL, unfinished = 0"""
+_SETTLE: Final = _MOVE.format(condition="committed_at IS NULL", changes=_SETTLED)
 _TAKE_BACK: Final = _MOVE.format(
     condition="true",
     changes="""state = 'open', cause = %(cause)s, error_message = %(error)s,
@@ -61,7 +59,7 @@ _RESTORE: Final = _MOVE.format(
 )
 
 # The first condition ends it before the records are read: ordinarily no letter is open.
-_REPEATED: Final = """
+_REPEATED: Final = f"""
 WITH chosen AS (
   SELECT l.id FROM dlq_events AS l
     JOIN json_to_recordset(%(records)s::json) AS r(event_id uuid) ON r.event_id = l.event_id
@@ -72,12 +70,11 @@ WITH chosen AS (
    ORDER BY l.id FOR UPDATE OF l
 ), moved AS (
   UPDATE dlq_events AS l
-     SET state = 'applied', committed_at = now(), duplicate = true, closed_at = now(),
-         closed_by = %(by)s, next_retry_at = NULL
+     SET {_SETTLED}
     FROM chosen WHERE l.id = chosen.id RETURNING l.id
 )
 INSERT INTO dead_letter_actions (letter_id, action, by, detail)
-SELECT id, 'applied', %(by)s, '{"repeat": true}' FROM moved RETURNING letter_id
+SELECT id, 'applied', %(by)s, '{{"repeat": true}}' FROM moved RETURNING letter_id
 """
 # Who closes a letter whose event a client sent again, when its cause was gone.
 REPEAT: Final = "repeat"
@@ -117,7 +114,7 @@ def reopen(ids: Sequence[int], *, by: str) -> list[int]:
 
 def edit(letter: int, edited: bytes, *, by: str) -> bool:
     """Put the edited event beside the original of an open letter; False where it is not open."""
-    detail = {"edited": edited.decode("utf-8", "replace").replace("\x00", "\ufffd")}
+    detail = {"edited": readable(edited)}
     return bool(_move(_EDIT, [letter], "open", "edit", by, detail, edited=edited))
 
 
