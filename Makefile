@@ -9,6 +9,7 @@ SEED ?=
 SEEDS ?= 1
 ROW ?=
 EVENTS ?= 3000
+LANES ?= 1
 
 BOOTSTRAP_PYTHON ?= $(or $(shell command -v python3.11 2>/dev/null),python3)
 VENV := .venv
@@ -41,8 +42,8 @@ load: up ## send generated events: RATE=1000 a second for SECONDS=30
 test: $(READY) ## every test, against real services of its own
 	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-faults: $(READY) ## break a stack of its own on purpose: ROW=20 SEED=7, or SEEDS=20 EVENTS=20000
-	@$(BIN)/python -m tests.faults --rows "$(ROW)" $(if $(SEED),--seed $(SEED)) --seeds $(SEEDS) --events $(EVENTS)
+faults: $(READY) ## break a stack of its own on purpose: ROW=20 SEED=7, or SEEDS=20 EVENTS=20000 LANES=3
+	@$(BIN)/python -m tests.faults --rows "$(ROW)" $(if $(SEED),--seed $(SEED)) --seeds $(SEEDS) --events $(EVENTS) --lanes $(LANES)
 
 lint: $(READY) ## style, types and the direction of imports
 	@$(BIN)/ruff check

@@ -8,10 +8,12 @@ import signal
 import sys
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 from types import FrameType
 
 from gamemetrics.stack.layout import PROJECT_ROOT
 from tests.faults import mounts
+from tests.faults.lanes import Lanes
 from tests.faults.matrix import ROWS, Run, not_staged
 from tests.faults.report import commit, matrix, save, table
 from tests.faults.seed_run import Outcome
@@ -44,15 +46,17 @@ def main() -> int:
     def keep(outcome: Outcome) -> None:
         outcomes.append(outcome)
         # Now, not at the end: a long run may be ended before.
-        save(RESULTS, outcomes, began_at=began_at, seeds=seeds)
+        save(asked.results, outcomes, began_at=began_at, seeds=seeds)
 
+    staged = [row for row in chosen if row.number not in skipped]
     try:
-        Run(seeds=seeds, events=asked.events, tell=tell, keep=keep).rows(
-            row for row in chosen if row.number not in skipped
-        )
+        if asked.lanes > 1:
+            Lanes(count=asked.lanes, arguments=_seeds(asked), tell=tell, keep=keep).rows(staged)
+        else:
+            Run(seeds=seeds, events=asked.events, tell=tell, keep=keep).rows(staged)
     finally:
         print(table(outcomes, ROWS, skipped))
-        print(f"commit {commit()}, seeds {seeds}; every outcome is in {RESULTS}")
+        print(f"commit {commit()}, seeds {seeds}; every outcome is in {asked.results}")
     return 0 if all(outcome.passed for outcome in outcomes) else 1
 
 
@@ -62,8 +66,16 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, help="this seed alone")
     parser.add_argument("--seeds", type=int, default=1, help="seeds 1 to this")
     parser.add_argument("--events", type=int, default=3_000, help="events a seed")
+    parser.add_argument("--lanes", type=int, default=1, help="rows at a time, each on its own rig")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="where outcomes are kept")
     parser.add_argument("--matrix", action="store_true", help="print the table of docs/faults.md")
     return parser.parse_args()
+
+
+def _seeds(asked: argparse.Namespace) -> list[str]:
+    """The arguments by which a row's own process runs the same seeds."""
+    chosen = ["--seeds", str(asked.seeds)] if asked.seed is None else ["--seed", str(asked.seed)]
+    return [*chosen, "--events", str(asked.events)]
 
 
 def _rows(text: str) -> list[str]:

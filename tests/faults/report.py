@@ -85,10 +85,12 @@ def _aligned(lines: Iterable[Sequence[str]]) -> str:
 def save(path: Path, outcomes: Sequence[Outcome], *, began_at: str, seeds: Sequence[int]) -> None:
     """Keep every outcome as JSON."""
     path.parent.mkdir(exist_ok=True)
+    aside = path.with_suffix(".new")
     kept = {
         "commit": commit(),
         "began_at": began_at,
         "seeds": list(seeds),
         "outcomes": [{**asdict(outcome), "passed": outcome.passed} for outcome in outcomes],
     }
-    path.write_text(json.dumps(kept, indent=1, default=str) + "\n")
+    aside.write_text(json.dumps(kept, indent=1, default=str) + "\n")
+    aside.replace(path)  # who reads it meanwhile finds it whole
