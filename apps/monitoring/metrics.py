@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -244,9 +246,24 @@ def _gauge(name: str) -> Gauge:
     return Gauge(name, spec.meaning, spec.labels)
 
 
-def _histogram(name: str) -> Histogram:
+class ManyHistogram(Histogram):
+    """A histogram that takes the observations of a chunk at once."""
+
+    def observe_all(self, amounts: Sequence[float]) -> None:
+        """The same as `observe` of each, for a step a bucket instead of a lock an amount."""
+        self._sum.inc(sum(amounts))
+        ordered = sorted(amounts)
+        counted = 0
+        for bound, bucket in zip(self._upper_bounds, self._buckets, strict=True):
+            below = bisect_right(ordered, bound)
+            if below > counted:
+                bucket.inc(below - counted)
+                counted = below
+
+
+def _histogram(name: str) -> ManyHistogram:
     spec = _BY_NAME[name]
-    return Histogram(name, spec.meaning, spec.labels, buckets=LATENCY_BUCKETS)
+    return ManyHistogram(name, spec.meaning, spec.labels, buckets=LATENCY_BUCKETS)
 
 
 events_received = _counter("events_received_total")
