@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge
+
+from apps.monitoring.many_histogram import ManyHistogram
 
 # Seconds. Fine around the 50 ms that the pipeline promises, so that a quantile read from the
 # buckets is within about 10 % there.
@@ -244,21 +244,6 @@ def _counter(name: str) -> Counter:
 def _gauge(name: str) -> Gauge:
     spec = _BY_NAME[name]
     return Gauge(name, spec.meaning, spec.labels)
-
-
-class ManyHistogram(Histogram):
-    """A histogram that takes the observations of a chunk at once."""
-
-    def observe_all(self, amounts: Sequence[float]) -> None:
-        """The same as `observe` of each, for a step a bucket instead of a lock an amount."""
-        self._sum.inc(sum(amounts))
-        ordered = sorted(amounts)
-        counted = 0
-        for bound, bucket in zip(self._upper_bounds, self._buckets, strict=True):
-            below = bisect_right(ordered, bound)
-            if below > counted:
-                bucket.inc(below - counted)
-                counted = below
 
 
 def _histogram(name: str) -> ManyHistogram:

@@ -14,7 +14,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from apps.ingest.rate_limit import TokenBucket
 from apps.monitoring import metrics
-from apps.monitoring.metrics import LATENCY_BUCKETS, ManyHistogram
+from apps.monitoring.many_histogram import ManyHistogram
+from apps.monitoring.metrics import LATENCY_BUCKETS
 from apps.monitoring.progress import Progress
 from apps.monitoring.server import MonitoringServer, serve
 
