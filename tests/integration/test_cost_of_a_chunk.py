@@ -17,13 +17,16 @@ from apps.contract.queues import Consumer
 from apps.deadletters.models import DeadLetter
 from apps.ledger.models import AppliedChunk
 from apps.ledger.services import apply_chunk
-from tests.builders import chunk, points_of_the_cast, record
+from apps.stats.cache import Statistics, get, put
+from tests.builders import GAME, NOW, chunk, points_of_the_cast, record
 from tests.totals import CONSUMERS, events_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 BOARDS = CONSUMERS[Consumer.LEADERBOARDS]
 STATS = CONSUMERS[Consumer.STATS]
 LOG = CONSUMERS[Consumer.LOGGING]
+# As large as versions are: Lua has doubles, which must tell it from the next.
+FROM_A_CLOCK = (5 << 42) + 1_782_000_000_000
 
 
 @contextmanager
@@ -108,6 +111,31 @@ def test_a_statement_outlives_a_change_of_its_table(cache: redis.Redis) -> None:
                 cursor.execute("ALTER TABLE player_statistics DROP COLUMN extra")
     apply_chunk(STATS, chunk(points_of_the_cast(3, first_offset=6)))
     assert events_of("ada") == 3
+
+
+def test_more_copies_than_one_call_takes_are_all_written_and_none_goes_back(
+    cache: redis.Redis,
+) -> None:
+    def copies(version: int) -> list[Statistics]:
+        return [
+            Statistics(
+                version=version,
+                player_id=f"player-{number} å",
+                game_id=GAME,
+                total_events=version,
+                events={"login": version},
+                first_event_at=NOW,
+                last_event_at=NOW,
+            )
+            for number in range(2001)
+        ]
+
+    put([])
+    newer = FROM_A_CLOCK + 1
+    put(copies(newer))
+    put(copies(FROM_A_CLOCK))
+    assert len(cache.keys("stats:*")) == 2001
+    assert [get(GAME, f"player-{number} å") for number in range(2001)] == copies(newer)
 
 
 def test_a_letter_that_is_committed_while_its_event_waits_elsewhere_is_closed(
