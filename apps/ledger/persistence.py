@@ -89,9 +89,9 @@ def _measured(delivery: Delivery) -> Outcome:
     metrics.consumer_stopped.labels(consumer=name).set(0)
     if not outcome.redelivered:
         now = epoch(datetime.now(UTC))
-        latency = metrics.processing_latency.labels(consumer=name)
-        for accepted in chunk.accepted_at:
-            latency.observe(max(0.0, now - accepted))
+        metrics.processing_latency.labels(consumer=name).observe_all(
+            [max(0.0, now - accepted) for accepted in chunk.accepted_at]
+        )
         processed = metrics.events_processed
         processed.labels(consumer=name, outcome="applied").inc(outcome.applied)
         processed.labels(consumer=name, outcome="duplicate").inc(outcome.duplicates)
