@@ -2,7 +2,7 @@
 
 Keys of a board's period (one hash tag, so one Redis Cluster slot):
   lb:{game|board|period|start}:rank    sorted set: score = rank key as a double,
-                                       member = `member_of` (exact order among equal doubles)
+                                       member = exact order among equal doubles (`rank_members`)
   lb:{...}:player                      hash: player id -> "<version> <member>";
                                        field "" -> "complete" where every entry is in
   lb:{...}:new:rank, :new:player       the same, while being built aside
@@ -105,13 +105,11 @@ def put(places: Iterable[Place]) -> None:
     begins later reads it from PostgreSQL. Raises CacheUnavailable.
     """
     scopes = _newest(places)
+    sure = [scope for scope in scopes if scope in _kept_up]
     with outages():
-        unsure = [scope for scope in scopes if scope not in _kept_up]
-        _kept_up.update(_held_or_built(unsure))
-        wanted = [scope for scope in scopes if scope in _kept_up]
+        wanted = sure + _held_or_built([scope for scope in scopes if scope not in _kept_up])
         for scope, kept_up in zip(wanted, _put(scopes, wanted), strict=True):
-            if not kept_up:
-                _kept_up.discard(scope)
+            (_kept_up.add if kept_up else _kept_up.discard)(scope)
     if len(_kept_up) > _MOST:
         _kept_up.clear()
 

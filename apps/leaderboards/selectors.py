@@ -104,7 +104,8 @@ def top(scope: BoardPeriod, order: Order, limit: int) -> Top:
             total = rank_index.size(scope)
         if total is not None:
             found = rank_index.top(scope, limit)
-            return Top(total=total, entries=tuple(_ranked(m, d, order) for m, d in found))
+            if len(found) == min(limit, total):  # else the order went in between
+                return Top(total=total, entries=tuple(_ranked(m, d, order) for m, d in found))
     except CacheUnavailable as error:
         logger.warning("board read past the cache", extra={"error": str(error)})
     return top_from_rows(scope, limit)
