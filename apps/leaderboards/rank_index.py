@@ -31,8 +31,8 @@ TTL: Final = {
     Period.MONTHLY: 35 * 86400,
 }
 COMPLETE: Final = b"complete"
-# Entries a command while building aside: some ms of Redis's single thread.
-BATCH: Final = 2_000
+# Entries a command while building aside: at most 7 ms of Redis's single thread.
+BATCH: Final = 500
 # Seconds after which a build whose builder does not go on is abandoned.
 _LEASE: Final = 60
 # Scopes that a process remembers as kept up in Redis.
