@@ -16,7 +16,7 @@ MAX_EVENT_BYTES: Final = 64 * 1024
 # What the server adds to an event of the greatest size, so that the bridge takes what the API took.
 ENVELOPE_BYTES: Final = 1024
 # Of UTF-8. An entry's row in PostgreSQL's indexes (2,704 bytes at most) has the player beside
-# the game, the board and the score.
+# the game and the board.
 MAX_PLAYER_BYTES: Final = 1024
 MAX_AHEAD: Final = timedelta(hours=24)
 # Unix time zero. Nothing a game server recorded is older, and every zone's year 1 overflows.

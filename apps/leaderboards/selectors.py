@@ -5,17 +5,18 @@ from __future__ import annotations
 import logging
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from itertools import islice
 
 from django.db.models import Q
 
 from apps.leaderboards import rank_index
 from apps.leaderboards.models import Board, Entry, EntryQuerySet
 from apps.leaderboards.periods import Period
-from apps.leaderboards.rank_index import BoardPeriod, Builder, Place
+from apps.leaderboards.rank_index import BATCH, BoardPeriod, Builder, Place, places_of
 from apps.leaderboards.rank_members import parse
 from apps.leaderboards.rules import (
     DEFAULT_BOARD,
@@ -91,7 +92,7 @@ def places(touched: Iterable[tuple[str, datetime, str]]) -> list[Place]:
     wanted = Q(pk__in=[])
     for (game_id, period_start), players in groups.items():
         wanted |= Q(game_id=game_id, period_start=period_start, player_id__in=players)
-    return [Place.of_row(row) for row in Entry.objects.filter(wanted).values_list(*_PLACE)]
+    return list(places_of(Entry.objects.filter(wanted).values_list(*_PLACE)))
 
 
 def top(scope: BoardPeriod, order: Order, limit: int) -> Top:
@@ -103,7 +104,8 @@ def top(scope: BoardPeriod, order: Order, limit: int) -> Top:
             total = rank_index.size(scope)
         if total is not None:
             found = rank_index.top(scope, limit)
-            return Top(total=total, entries=tuple(_ranked(m, d, order) for m, d in found))
+            if len(found) == min(limit, total):  # else the order went in between
+                return Top(total=total, entries=tuple(_ranked(m, d, order) for m, d in found))
     except CacheUnavailable as error:
         logger.warning("board read past the cache", extra={"error": str(error)})
     return top_from_rows(scope, limit)
@@ -123,13 +125,15 @@ def top_from_rows(scope: BoardPeriod, limit: int) -> Top:
 
 
 def _rebuild(scope: BoardPeriod) -> None:
-    """Build the period's order aside from PostgreSQL and rename it in."""
+    """Build the period's order aside from PostgreSQL and rename it in, unless another does."""
     builder = Builder(scope, uuid.uuid4().hex)
-    builder.begin()
-    rows: Sequence[Place] = [
-        Place.of_row(row) for row in _entries(scope).values_list(*_PLACE).iterator()
-    ]
-    builder.add(rows)
+    if not builder.begin():
+        return
+    # One snapshot: a server-side cursor.
+    rows = _entries(scope).values_list(*_PLACE).iterator(chunk_size=BATCH)
+    while batch := list(islice(rows, BATCH)):
+        if not builder.add(places_of(batch)):
+            break
     if not builder.finish():
         logger.warning("board rebuild was overtaken", extra={"board": str(scope)})
 
