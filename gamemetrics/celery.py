@@ -30,7 +30,7 @@ if _env.values.get("FLOWER_BASIC_AUTH_FILE"):
     os.environ["FLOWER_BASIC_AUTH"] = _env.required("FLOWER_BASIC_AUTH", "Flower's user:password")
 
 broker.install()
-app = Celery("gamemetrics")
+app = Celery("gamemetrics", events="gamemetrics.task_events:SparingEvents")
 app.conf.update(
     broker_url=celery_broker_url(_env),
     broker_connection_retry_on_startup=True,

@@ -47,7 +47,7 @@ def test_it_has_the_headers_and_the_body_of_celerys_own(broker: Any) -> None:
         encode(Task(queue="stats", name="stats.replay_letters", fields=FIELDS, place="here"), NOW)
     )
     task_id = ours["headers"]["id"]
-    own: Any = app.amqp.as_task_v2(  # type: ignore[attr-defined]
+    own: Any = app.amqp.as_task_v2(
         *(task_id, "stats.replay_letters"),
         kwargs=FIELDS,
         expires=EXPIRES.total_seconds(),
@@ -59,7 +59,7 @@ def test_it_has_the_headers_and_the_body_of_celerys_own(broker: Any) -> None:
     assert ours["headers"] == own.headers
     assert ours["properties"].items() >= own.properties.items()
     assert msgspec.json.decode(ours["body"]) == [list(own.body[0]), *own.body[1:]]
-    with app.producer_pool.acquire(block=True) as producer:  # type: ignore[attr-defined]
+    with app.producer_pool.acquire(block=True) as producer:
         producer.publish(own.body, routing_key="stats", headers=own.headers, **own.properties)
     published = msgspec.json.decode(broker.client.rpop("stats"))
     assert ours.keys() == published.keys()
