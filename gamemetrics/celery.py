@@ -36,6 +36,8 @@ app.conf.update(
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
     broker_transport_options={
+        # One list a queue: none of our messages goes before another.
+        "priority_steps": [0],
         "socket_timeout": 5,
         "socket_connect_timeout": 5,
         "socket_keepalive": True,
