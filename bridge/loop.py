@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 
 from apps.contract.chunk import Refused
@@ -19,7 +20,7 @@ from bridge.courier import Courier, CourierUnavailable
 from bridge.gauges import Gauges
 from bridge.inflight import Unsent
 from bridge.ledger import Advance, Ledger, LedgerUnavailable, PositionMoved
-from bridge.partition import Partition
+from bridge.partition import Partition, unsent
 from bridge.settings import BATCH_MESSAGES, PUBLISH_SECONDS, RETRY_SECONDS, BridgeSettings
 from bridge.source import PASS_MESSAGES, PlaceLost, Source, SourceUnavailable
 
@@ -130,22 +131,11 @@ class Bridge:
             partition.cut(self.settings.policy, in_flight, now)
 
     def _publish(self, now: float) -> None:
-        due = self._unsent(now)
+        slow = partial(self._gauges.slow_consumers, self.partitions)
+        due = unsent(self.partitions.values(), now, slow)
         while batch := list(islice(due, BATCH_MESSAGES)):
             if not self._send(batch, now) or time.monotonic() - now > PUBLISH_SECONDS:
                 return  # the rest is still due in the next pass
-
-    def _unsent(self, now: float) -> Iterator[Unsent]:
-        """What is to be published now; what only waits in a slow consumer's queue is not."""
-        slow: set[Consumer] | None = None
-        for partition in self.partitions.values():
-            for held, consumer, lease in partition.window.expired(now):
-                if lease.expires_at and slow is None:
-                    slow = self._gauges.slow_consumers(self.partitions)
-                if lease.expires_at and slow and consumer in slow:
-                    lease.postpone(now, lease.seconds)
-                else:
-                    yield held, consumer, lease
 
     def _send(self, batch: Sequence[Unsent], now: float) -> bool:
         try:
