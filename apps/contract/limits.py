@@ -17,8 +17,10 @@ _ESCAPED_NUL: Final = b"\\u0000"
 _NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*"')
 _BRACKET: Final = re.compile(rb"[\[\]{}]")
-# What no number within the limits has: cheap to find, and seldom there.
-_EXTREME: Final = re.compile(rb"[eE][+-]?[0-9]{3}|\.[0-9]{9999}")
+# What no number within the limits has: cheap to find, and seldom there. Two patterns, each with a
+# beginning that `re` can look for: as one they took three times as long.
+_EXPONENT: Final = re.compile(rb"[0-9][eE][+-]?[0-9]{3}")
+_FRACTION: Final = re.compile(rb"\.[0-9]{9999}")
 
 
 class LimitBroken(Exception):
@@ -41,7 +43,7 @@ def check(data: Any, text: bytes, pointer: str) -> None:
         raise LimitBroken("nul_char", pointer, "a string must not have the NUL character")
     if deep and depth(text) >= MAX_DEPTH:
         raise LimitBroken("too_deep", pointer, f"data is nested deeper than {MAX_DEPTH}")
-    if _EXTREME.search(text):
+    if _EXPONENT.search(text) or (len(text) > 9999 and _FRACTION.search(text)):
         _check_numbers(text, pointer)
 
 
