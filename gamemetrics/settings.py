@@ -108,6 +108,7 @@ MIDDLEWARE = [
     "apps.web.pages.PageUsers",
     "apps.web.pages.PageMessages",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "apps.web.methods.MethodRefusals",
 ]
 TEMPLATES = [
     {

@@ -102,8 +102,7 @@ def decode_event(
     then. `ingested_at` is the server's own time and overrides the sender's; None (the bridge) keeps
     what the API wrote, or takes `now` where the message did not pass the API. Raises EventInvalid.
     """
-    size = len(raw) if isinstance(raw, bytes) else len(memoryview(raw))
-    if size > max_bytes:
+    if len(raw if isinstance(raw, bytes) else memoryview(raw)) > max_bytes:
         raise EventInvalid("event_too_large", "", f"the event is over {max_bytes} bytes")
     received = _parse(raw)
     _check_names(received.event_type, received.game_id, received.event_version)
@@ -112,8 +111,8 @@ def decode_event(
         _check_id("session_id", received.session_id, 128)
     _check_data(received.data)
     # First, because the others are judged against it and a forged one may be as far as time goes.
-    accepted = ingested_at or received.ingested_at or now
-    accepted = _instant("ingested_at", accepted, now + MAX_AHEAD)
+    arrived = ingested_at or received.ingested_at or now
+    accepted = _instant("ingested_at", arrived, now + MAX_AHEAD)
     latest = accepted + MAX_AHEAD
     return Event(
         event_id=_identify(received.event_id, absent_id),
@@ -197,12 +196,8 @@ def _where(pointer: str) -> str:
 @lru_cache(maxsize=1_024)
 def _check_names(event_type: str, game_id: str, event_version: str | None) -> None:
     if not _EVENT_TYPE.fullmatch(event_type) or not event_type.strip():
-        raise EventInvalid(
-            "event_type",
-            "/event_type",
-            "event_type must be 1 to 5 parts joined by ':', "
-            "each 1 to 64 of A-Z a-z 0-9 _ . - space",
-        )
+        parts = "1 to 5 parts joined by ':', each 1 to 64 of A-Z a-z 0-9 _ . - space"
+        raise EventInvalid("event_type", "/event_type", f"event_type must be {parts}")
     _check_id("game_id", game_id, 128)
     if event_version is not None:
         _check_id("event_version", event_version, 32)

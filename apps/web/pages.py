@@ -20,9 +20,14 @@ from django.utils.deprecation import MiddlewareMixin
 API: Final = "/api/"
 
 
+def in_api(request: HttpRequest) -> bool:
+    """Whether a program asks, not somebody with a browser and a session."""
+    return request.path_info.startswith(API)
+
+
 class _PagesOnly(MiddlewareMixin):
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
-        if request.path_info.startswith(API):
+        if in_api(request):
             return self.get_response(request)
         return super().__call__(request)
 
