@@ -9,7 +9,7 @@ from apps.contract.chunk import Record, decode_records
 from apps.contract.queues import Consumer
 from apps.leaderboards import rank_index, selectors
 from apps.leaderboards.folding import Deltas, scores
-from apps.leaderboards.known_boards import KnownBoards
+from apps.leaderboards.known_boards import KnownBoards, Memory
 from apps.leaderboards.models import Entry, LeaderboardsAppliedEvent
 from apps.leaderboards.periods import start_of
 from apps.leaderboards.rank_index import Place
@@ -17,8 +17,7 @@ from apps.leaderboards.rules import Operator
 from apps.ledger.failures import EventRefused
 from apps.ledger.services import Applied
 
-# Of this process, across chunks.
-_boards = KnownBoards()
+_memory = Memory()
 
 
 class LeaderboardsConsumer:
@@ -28,14 +27,14 @@ class LeaderboardsConsumer:
 
     def apply(self, records: str) -> Applied:
         decoded = decode_records(records)
-        scoring, claimed = _claim(decoded)
-        merged = _merge_events(scoring, claimed)
+        boards, scoring, claimed = _claim(decoded)
+        merged = _merge_events(boards, scoring, claimed)
         repeated = merged.applied + len(merged.refused) < len(scoring)
         return Applied(
             applied=len(decoded) - len(scoring) + merged.applied,
             # Who applied a repeated event before, in another cut or from the log, may not have
             # come to its Redis write.
-            changes=_places(decoded) if repeated else merged.changes,
+            changes=_places(boards, decoded) if repeated else merged.changes,
             refused=merged.refused,
         )
 
@@ -45,32 +44,35 @@ class LeaderboardsConsumer:
     def changes_of(self, records: str) -> list[Any]:
         decoded = decode_records(records)
         # Without a stamp: the boards as they stand in this transaction.
-        _boards.read(None, {record.game_id for record in decoded})
-        return _places(decoded)
+        boards = KnownBoards().read(None, {record.game_id for record in decoded})
+        return _places(boards, decoded)
 
 
-def _claim(records: Sequence[Record]) -> tuple[list[Record], frozenset[str]]:
-    """The records that a board counts, and the ids of those that are new and claimed now."""
+def _claim(records: Sequence[Record]) -> tuple[KnownBoards, list[Record], frozenset[str]]:
+    """The boards, the records that they count, and the ids of those that are claimed now."""
+    boards = _memory.boards
     games = {record.game_id for record in records}
-    scoring = _scoring(records)
+    scoring = _scoring(boards, records)
     claim = LeaderboardsAppliedEvent.claim(record.event_id for record in scoring)
-    if _boards.stand(claim.stamp, games):
-        return scoring, claim.claimed
+    if boards.stand(claim.stamp, games):
+        return boards, scoring, claim.claimed
     # Other boards than we knew may count other events: give back, and claim by what stands now.
-    _boards.read(claim.stamp, games)
+    boards = _memory.boards = boards.read(claim.stamp, games)
     if claim.claimed:
         LeaderboardsAppliedEvent.release(claim.claimed)
-    scoring = _scoring(records)
+    scoring = _scoring(boards, records)
     claim = LeaderboardsAppliedEvent.claim(record.event_id for record in scoring)
-    return scoring, claim.claimed
+    return boards, scoring, claim.claimed
 
 
-def _scoring(records: Iterable[Record]) -> list[Record]:
-    counting = _boards.counting
+def _scoring(boards: KnownBoards, records: Iterable[Record]) -> list[Record]:
+    counting = boards.counting
     return [record for record in records if counting(record.game_id, record.event_type)]
 
 
-def _merge_events(records: Iterable[Record], claimed: frozenset[str]) -> Applied:
+def _merge_events(
+    boards: KnownBoards, records: Iterable[Record], claimed: frozenset[str]
+) -> Applied:
     """Merge the scores of the claimed records into all boards that count them.
 
     Runs in the caller's transaction. The first of equal ids counts.
@@ -82,7 +84,7 @@ def _merge_events(records: Iterable[Record], claimed: frozenset[str]) -> Applied
         if record.event_id not in left:
             continue
         left.remove(record.event_id)
-        counting = _boards.counting(record.game_id, record.event_type)
+        counting = boards.counting(record.game_id, record.event_type)
         try:
             found = scores(
                 counting, record.event_type, record.player_id, record.timestamp, record.data
@@ -108,7 +110,7 @@ def merge(deltas: Deltas) -> list[Place]:
     ]
 
 
-def _places(records: Iterable[Record]) -> list[Place]:
+def _places(boards: KnownBoards, records: Iterable[Record]) -> list[Place]:
     """The places that the records touch, as they stand now."""
     touched = {
         (
@@ -117,7 +119,7 @@ def _places(records: Iterable[Record]) -> list[Place]:
             record.player_id,
         )
         for record in records
-        for definition in _boards.counting(record.game_id, record.event_type)
+        for definition in boards.counting(record.game_id, record.event_type)
         for period in definition.periods
     }
     return selectors.places(touched)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import reduce
 
@@ -15,14 +15,14 @@ from apps.leaderboards.periods import Period, start_of
 from apps.leaderboards.rules import Definition, Operator, Order, Standing, merge, standing
 from tests.builders import CAST, NOW, board
 
+MINUTE = timedelta(minutes=1)
 # Around the end of a month that is no end of a week; St. John's once turned its clocks back over
 # midnight, so that a day came twice.
 moments = (
     st.integers(-72, 72).map(lambda hours: NOW + timedelta(days=10, hours=hours))
-    | st.integers(0, 600).map(lambda m: datetime(2007, 11, 4, tzinfo=NOW.tzinfo) + m * MINUTE)
-    | st.datetimes(datetime(1970, 1, 2), datetime(2100, 1, 1), timezones=st.just(NOW.tzinfo))
+    | st.integers(0, 600).map(lambda m: datetime(2007, 11, 4, tzinfo=UTC) + m * MINUTE)
+    | st.datetimes(datetime(1970, 1, 2), datetime(2100, 1, 1), timezones=st.just(UTC))
 )
-MINUTE = timedelta(minutes=1)
 attempts = st.lists(
     st.tuples(st.sampled_from(CAST), moments, st.integers(-2, 4).map(Decimal)), max_size=20
 )
