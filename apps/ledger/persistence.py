@@ -25,8 +25,7 @@ logger = logging.getLogger(__name__)
 
 FIRST_WAIT: Final = 0.05  # seconds
 LONGEST_WAIT: Final = 2.0  # seconds
-# Below the broker's visibility timeout (300 s), or the message would be handed out twice while
-# held. The bridge sends the chunk again after its lease.
+# The bridge sends the chunk again after its lease, perhaps to a worker that can do better.
 HELD_AT_MOST: Final = 120.0  # seconds
 
 
