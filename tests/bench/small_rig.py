@@ -55,10 +55,11 @@ class SmallRig:
             assert error is None
             offsets[message.partition() or 0].append(message.offset() or 0)
 
-        producer = Producer({**client_of(self.servers), "linger.ms": 5})
+        producer = Producer({**client_of(self.servers), "queue.buffering.max.messages": 1_000_000})
         for value in messages(events):
             key = json.loads(value)["player_id"]
             producer.produce(self.topic, value, key=key, on_delivery=report)
+            producer.poll(0)
         assert producer.flush(PATIENCE) == 0
         self.ranges = {
             number: (min(held, default=0), max(held, default=-1) + 1)

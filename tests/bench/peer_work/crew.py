@@ -118,7 +118,7 @@ def _processes(
     try:
         for process in started:
             if _line(process) != "ready":
-                raise PeerFailed(f"{process.args} is not ready")
+                raise PeerFailed(f"a process did not start: status {process.wait()}")
         yield started
     except BaseException:
         for process in started:
@@ -144,7 +144,7 @@ def _line(process: subprocess.Popen[str]) -> str:
 def _told(process: subprocess.Popen[str]) -> tuple[float, float]:
     line = _line(process)
     if not line:
-        raise PeerFailed(f"{process.args} ended before its work, with status {process.wait()}")
+        raise PeerFailed(f"a process ended before its work was done: status {process.wait()}")
     told = json.loads(line)
     return told["began"], told["ended"]
 

@@ -76,6 +76,7 @@ class Clock:
         """The first message is here."""
         self.began = self.began or time.monotonic()
 
-    def done(self) -> None:
-        """The last commit is made."""
-        print(json.dumps({"began": self.began, "ended": time.monotonic()}), flush=True)
+    def done(self, at: float | None = None) -> None:
+        """The last commit is made: now, or `at`."""
+        ended = time.monotonic() if at is None else at
+        print(json.dumps({"began": self.began, "ended": ended}), flush=True)

@@ -3,64 +3,79 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
+from datetime import datetime
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Final
 
 import psycopg2
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from tests.acceptance.streams import Event, Totals, expected
+from tests.acceptance.streams import Event, periods_of, score_of
 
 Ranges = Mapping[int, tuple[int, int]]
+# Of a job: what each key of its table must say.
+Rows = dict[tuple[Any, ...], Any]
 
-_LOG: Final = "SELECT game_id, player_id, event_type, count(*) FROM events GROUP BY 1, 2, 3"
-_STATISTICS: Final = """
+_QUERIES: Final = {
+    "logging": "SELECT game_id, player_id, event_type, count(*) FROM events GROUP BY 1, 2, 3",
+    "stats": """
 SELECT game_id, player_id, total_events, event_breakdown, first_event_at, last_event_at
   FROM player_statistics
-"""
-_BOARDS: Final = """
-SELECT game_id, period, period_start, player_id, score, achieved_at FROM leaderboards
-"""
+""",
+    "leaderboards": """
+SELECT game_id, player_id, period, period_start, score, achieved_at FROM leaderboards
+""",
+}
+_KEY_COLUMNS: Final = {"logging": 3, "stats": 2, "leaderboards": 4}
 
 
-def problems(
-    servers: str, topic: str, ranges: Ranges, database: str, jobs: Sequence[str]
-) -> str:
+def problems(servers: str, topic: str, ranges: Ranges, database: str, jobs: Sequence[str]) -> str:
     """What is wrong in the tables of these jobs; empty where they are right."""
     truth = _truth(servers, topic, tuple(sorted((p, *span) for p, span in ranges.items())))
-    found = _found(database, jobs)
     wrong = []
     for job in jobs:
-        part = {"logging": "log", "stats": "statistics", "leaderboards": "board"}[job]
-        asked = {game: getattr(totals, part) for game, totals in truth.items()}
-        held = {game: getattr(totals, part) for game, totals in found.items()}
-        differing = sum(
-            asked.get(game, {}).get(key) != held.get(game, {}).get(key)
-            for game in asked | held
-            for key in asked.get(game, {}) | held.get(game, {})
-        )
+        asked, held = truth[job], _found(database, job)
+        differing = sum(asked.get(key) != held.get(key) for key in asked | held)
         if differing:
             wrong.append(f"{differing} rows of {job} differ")
     return ", ".join(wrong)
 
 
 @lru_cache(maxsize=2)
-def _truth(
-    servers: str, topic: str, spans: tuple[tuple[int, int, int], ...]
-) -> Mapping[str, Totals]:
-    """By game; kept, because every peer of a run has the same messages."""
-    by_game: dict[str, list[Event]] = defaultdict(list)
+def _truth(servers: str, topic: str, spans: tuple[tuple[int, int, int], ...]) -> Mapping[str, Rows]:
+    """By job; kept, because every peer of a run has the same messages."""
+    log: Counter[tuple[str, str, str]] = Counter()
+    times: dict[tuple[str, str], tuple[datetime, datetime]] = {}
+    board: dict[tuple[Any, ...], tuple[Decimal, datetime]] = {}
+    known: set[str] = set()
     for event in _messages(servers, topic, spans):
-        by_game[event["game_id"]].append(event)
-    return {game: expected(events) for game, events in by_game.items()}
+        if event["event_id"] in known:
+            continue
+        known.add(event["event_id"])
+        who = event["game_id"], event["player_id"]
+        at = datetime.fromisoformat(event["timestamp"])
+        log[*who, event["event_type"]] += 1
+        first, last = times.get(who, (at, at))
+        times[who] = min(first, at), max(last, at)
+        score = score_of(event)
+        for period, start in periods_of(at) if score is not None else ():
+            held, latest = board.get((*who, period, start), (Decimal(0), at))
+            board[*who, period, start] = held + (score or 0), max(latest, at)
+    types: dict[tuple[str, str], dict[str, int]] = {who: {} for who in times}
+    for (game, player, kind), count in log.items():
+        types[game, player][kind] = count
+    return {
+        "logging": {key: (count,) for key, count in log.items()},
+        "stats": {who: (sum(types[who].values()), types[who], *times[who]) for who in times},
+        "leaderboards": dict(board),
+    }
 
 
-def _messages(
-    servers: str, topic: str, spans: Sequence[tuple[int, int, int]]
-) -> Iterator[Event]:
+def _messages(servers: str, topic: str, spans: Sequence[tuple[int, int, int]]) -> Iterator[Event]:
     ends = {number: following for number, first, following in spans if first < following}
     settings = {
         "bootstrap.servers": servers,
@@ -83,24 +98,11 @@ def _messages(
                     ends.pop(number, None)
 
 
-def _found(database: str, jobs: Sequence[str]) -> Mapping[str, Totals]:
-    totals: dict[str, Totals] = defaultdict(Totals)
+def _found(database: str, job: str) -> Rows:
+    keys = _KEY_COLUMNS[job]
     with (
         closing(psycopg2.connect(database, options="-c timezone=UTC")) as connection,
         connection.cursor() as cursor,
     ):
-        if "logging" in jobs:
-            for game, player, kind, count in _rows(cursor, _LOG):
-                totals[game].log[player, kind] = count
-        if "stats" in jobs:
-            for game, player, *row in _rows(cursor, _STATISTICS):
-                totals[game].statistics[player] = (row[0], row[1], row[2], row[3])
-        if "leaderboards" in jobs:
-            for game, period, start, player, score, at in _rows(cursor, _BOARDS):
-                totals[game].board[period, start, player] = (score, at)
-    return totals
-
-
-def _rows(cursor: Any, query: str) -> list[tuple[Any, ...]]:
-    cursor.execute(query)
-    return list(cursor.fetchall())
+        cursor.execute(_QUERIES[job])
+        return {row[:keys]: row[keys:] for row in cursor.fetchall()}

@@ -57,7 +57,7 @@ _decode = msgspec.json.Decoder(Event).decode
 
 
 def lines(messages: Sequence[Message]) -> str:
-    """The messages in COPY's text format: of what has to be escaped, JSON has only the backslash."""
+    """COPY's text format. Of what it wants escaped, valid events have the backslash alone."""
     text = io.StringIO()
     for message in messages:
         event = _decode(message.value() or b"")
