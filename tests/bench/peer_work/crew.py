@@ -45,7 +45,7 @@ class Crew:
                 for process in processes:
                     _say(process, "go")
                 spans = [_told(process) for process in processes]
-            used = _difference(before, rig.cpu())
+            used = difference(before, rig.cpu())
             wrong = problems(rig.servers, rig.topic, ranges, database, self.jobs)
         return PeerResult(
             events=events,
@@ -149,5 +149,6 @@ def _told(process: subprocess.Popen[str]) -> tuple[float, float]:
     return told["began"], told["ended"]
 
 
-def _difference(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, float]:
+def difference(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, float]:
+    """CPU seconds by group between two calls of `rig.cpu()`."""
     return {name: seconds - before.get(name, 0.0) for name, seconds in after.items()}

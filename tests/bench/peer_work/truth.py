@@ -36,13 +36,18 @@ _KEY_COLUMNS: Final = {"logging": 3, "stats": 2, "leaderboards": 4}
 def problems(servers: str, topic: str, ranges: Ranges, database: str, jobs: Sequence[str]) -> str:
     """What is wrong in the tables of these jobs; empty where they are right."""
     truth = _truth(servers, topic, tuple(sorted((p, *span) for p, span in ranges.items())))
-    wrong = []
-    for job in jobs:
-        asked, held = truth[job], _found(database, job)
-        differing = sum(asked.get(key) != held.get(key) for key in asked | held)
-        if differing:
-            wrong.append(f"{differing} rows of {job} differ")
-    return ", ".join(wrong)
+    return problems_of(
+        {job: truth[job] for job in jobs}, {job: found(database, job) for job in jobs}
+    )
+
+
+def problems_of(asked: Mapping[str, Rows], held: Mapping[str, Rows]) -> str:
+    """How many rows of which job differ; empty where none does."""
+    differing = {
+        job: sum(rows.get(key) != held[job].get(key) for key in rows | held[job])
+        for job, rows in asked.items()
+    }
+    return ", ".join(f"{count} rows of {job} differ" for job, count in differing.items() if count)
 
 
 @lru_cache(maxsize=2)
@@ -98,7 +103,8 @@ def _messages(servers: str, topic: str, spans: Sequence[tuple[int, int, int]]) -
                     ends.pop(number, None)
 
 
-def _found(database: str, job: str) -> Rows:
+def found(database: str, job: str) -> Rows:
+    """What the job's table says of each key."""
     keys = _KEY_COLUMNS[job]
     with (
         closing(psycopg2.connect(database, options="-c timezone=UTC")) as connection,
