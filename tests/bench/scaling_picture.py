@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 FILLS: Final = {"process": "#7ea6dd", "thread": "#8cc28c", "server": "#dda95f"}
 LEFT, TOP, WIDTH, STEP = 230, 46, 640, 30
 # Powers of ten at the ends of the axis.
-FROM, TO = 4, 7
+FROM, TO = 3, 6
 
 
 class Bar(NamedTuple):
