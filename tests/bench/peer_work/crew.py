@@ -7,8 +7,10 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from tempfile import TemporaryFile
+from typing import IO
 
 from confluent_kafka import Consumer, TopicPartition
 
@@ -40,11 +42,11 @@ class Crew:
         with rig.peer_database(self.name) as database:
             make_tables(database)
             orders = [self._order(rig, job, database, ranges) for job in self.jobs]
-            with _processes(self.argv, orders) as processes:
+            with _hands(self.argv, orders) as hands:
                 before = rig.cpu()
-                for process in processes:
-                    _say(process, "go")
-                spans = [_told(process) for process in processes]
+                for hand in hands:
+                    hand.go()
+                spans = [hand.span() for hand in hands]
             used = difference(before, rig.cpu())
             wrong = problems(rig.servers, rig.topic, ranges, database, self.jobs)
         return PeerResult(
@@ -99,54 +101,68 @@ def _begin_at(rig: BenchRig, group: str, ranges: Mapping[int, tuple[int, int]]) 
         consumer.close()
 
 
+@dataclass(kw_only=True, slots=True)
+class Hand:
+    """One process of a crew; what it says on standard error is kept as the reason of a failure."""
+
+    process: subprocess.Popen[str]
+    errors: IO[str]
+
+    def go(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write("go\n")
+        self.process.stdin.flush()
+
+    def hear(self) -> str:
+        """Its next line. Raises PeerFailed where it ends instead."""
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline().strip()
+        if not line:
+            status = self.process.wait()
+            self.errors.seek(0)
+            last = (self.errors.read().strip().splitlines() or ["it said nothing"])[-1]
+            raise PeerFailed(f"a process ended with status {status}: {last}")
+        return line
+
+    def span(self) -> tuple[float, float]:
+        """When its work began and ended."""
+        told = json.loads(self.hear())
+        return told["began"], told["ended"]
+
+
 @contextmanager
-def _processes(
-    argv: Sequence[str], orders: Sequence[Order]
-) -> Iterator[list[subprocess.Popen[str]]]:
+def _hands(argv: Sequence[str], orders: Sequence[Order]) -> Iterator[list[Hand]]:
     """The processes, each ready; they have ended after the block."""
-    started = [
-        subprocess.Popen(
-            list(argv),
-            env={**plain_environ(), **order.environ(), "PYTHONPATH": str(PROJECT_ROOT)},
-            cwd=PROJECT_ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for order in orders
-    ]
-    try:
-        for process in started:
-            if _line(process) != "ready":
-                raise PeerFailed(f"a process did not start: status {process.wait()}")
-        yield started
-    except BaseException:
-        for process in started:
-            process.kill()
-        raise
-    finally:
-        for process in started:
-            with process:
-                process.wait()
+    with ExitStack() as kept:
+        hands = [
+            Hand(process=_started(argv, order, errors), errors=errors)
+            for order in orders
+            for errors in [kept.enter_context(TemporaryFile("w+"))]
+        ]
+        try:
+            for hand in hands:
+                hand.hear()
+            yield hands
+        except BaseException:
+            for hand in hands:
+                hand.process.kill()
+            raise
+        finally:
+            for hand in hands:
+                with hand.process:
+                    hand.process.wait()
 
 
-def _say(process: subprocess.Popen[str], text: str) -> None:
-    assert process.stdin is not None
-    process.stdin.write(text + "\n")
-    process.stdin.flush()
-
-
-def _line(process: subprocess.Popen[str]) -> str:
-    assert process.stdout is not None
-    return process.stdout.readline().strip()
-
-
-def _told(process: subprocess.Popen[str]) -> tuple[float, float]:
-    line = _line(process)
-    if not line:
-        raise PeerFailed(f"a process ended before its work was done: status {process.wait()}")
-    told = json.loads(line)
-    return told["began"], told["ended"]
+def _started(argv: Sequence[str], order: Order, errors: IO[str]) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        list(argv),
+        env={**plain_environ(), **order.environ(), "PYTHONPATH": str(PROJECT_ROOT)},
+        cwd=PROJECT_ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=errors,
+        text=True,
+    )
 
 
 def difference(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, float]:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from typing import Any
 
 import psycopg2
 
@@ -18,7 +19,7 @@ from tests.acceptance.waiting import until
 from tests.bench.peer_work.crew import difference, make_tables
 from tests.bench.peer_work.truth import Ranges, Rows, found
 from tests.bench.peers import BenchRig
-from tests.deployments import Deployment, deployment
+from tests.deployments import Deployment, Running, deployment
 from tests.stack_homes import discard, new_home, reserve_ports
 
 LOOK_SECONDS = 0.02
@@ -31,8 +32,12 @@ class StillBehind(Exception):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Drained:
-    """A backlog that the product has drained, and what its tables say then."""
+    """A backlog that the product has drained, and what its tables say then.
 
+    `seconds` and `cpu` are of `events` of them, those after every bridge had its partitions.
+    """
+
+    events: float
     seconds: float
     cpu: Mapping[str, float]
     totals: Mapping[str, Rows]
@@ -41,8 +46,9 @@ class Drained:
 def drained(rig: BenchRig, ranges: Ranges, *, name: str, each: int) -> Drained:
     """Drain it with `each` bridges, and `each` workers a queue; Redis is one of its own.
 
-    The time runs from the first committed chunk to the last position, which the bridge writes
-    every 0.25 s. Raises StillBehind.
+    Time and CPU count from when all have their share of the work, so the start of processes and
+    the bridges' meeting are not in them, to the last position, which is written every 0.25 s.
+    Raises StillBehind.
     """
     with rig.peer_database(name) as database:
         make_tables(database)
@@ -52,14 +58,60 @@ def drained(rig: BenchRig, ranges: Ranges, *, name: str, each: int) -> Drained:
             "KAFKA_TOPIC": rig.topic,
             "KAFKA_GROUP_ID": f"{name}-{time.time_ns()}",
         }
-        with _redis() as addresses, deployment({**settings, **addresses}) as deployed:
-            _start(deployed, each, workers=True)
-            before = rig.cpu()
-            _start(deployed, each, workers=False)
-            seconds = _until_applied(database, ranges)
-            used = difference(before, rig.cpu())
+        with (
+            _redis() as addresses,
+            deployment({**settings, **addresses}) as deployed,
+            _look(database) as look,
+        ):
+            for queue in QUEUES:
+                _start(deployed, f"worker-{queue}", each)
+            for running in deployed.running:
+                running.tells(" ready.")  # Celery's word for: it takes messages
+            bridges = _start(deployed, "bridge", each)
+            _wait(lambda: look.applied() > 0 and all(map(_has_partitions, bridges)))
+            began, before, already = time.monotonic(), rig.cpu(), look.applied()
+            _wait(lambda: look.applied() >= _total(ranges))
+            seconds, used = time.monotonic() - began, difference(before, rig.cpu())
         totals = {queue: found(database, queue) for queue in QUEUES}
-    return Drained(seconds=seconds, cpu=used, totals=totals)
+    return Drained(
+        events=_total(ranges) - already,
+        seconds=seconds,
+        cpu=used,
+        totals=totals,
+    )
+
+
+def _total(ranges: Ranges) -> int:
+    return sum(following - first for first, following in ranges.values())
+
+
+def _start(deployed: Deployment, name: str, count: int) -> list[Running]:
+    return [deployed.start(name) for _ in range(count)]
+
+
+def _has_partitions(bridge: Running) -> bool:
+    """Whether it reads any; it tells the lag of those."""
+    answer = bridge.get("/metrics")
+    return answer is not None and "consumer_lag{" in answer.text
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Look:
+    """What the bridges' positions say."""
+
+    cursor: Any
+
+    def applied(self) -> float:
+        """Events below the positions, of the three consumers on average."""
+        self.cursor.execute("SELECT coalesce(sum(next_offset), 0) FROM consumer_positions")
+        return float(self.cursor.fetchone()[0]) / len(QUEUES)
+
+
+@contextmanager
+def _look(database: str) -> Iterator[Look]:
+    with closing(psycopg2.connect(database)) as connection, connection.cursor() as cursor:
+        connection.autocommit = True
+        yield Look(cursor=cursor)
 
 
 @contextmanager
@@ -88,42 +140,6 @@ def _redis() -> Iterator[dict[str, str]]:
         process.terminate()
         process.wait()
         discard(home)
-
-
-def _start(deployed: Deployment, each: int, *, workers: bool) -> None:
-    names = [f"worker-{queue}" for queue in QUEUES] if workers else ["bridge"]
-    started = [deployed.start(name) for name in names for _ in range(each)]
-    for running in started if workers else ():
-        running.answers()
-        running.tells(" ready.")  # Celery's word for: it takes messages
-
-
-def _until_applied(database: str, ranges: Ranges) -> float:
-    """Seconds from the first commit until every consumer is at the end of every partition."""
-    wanted = len(QUEUES) * sum(first < following for first, following in ranges.values())
-    ends = [following for _, following in ranges.values()]
-    with closing(psycopg2.connect(database)) as connection, connection.cursor() as cursor:
-        connection.autocommit = True
-
-        def count(query: str, *parameters: object) -> int:
-            cursor.execute(query, parameters)
-            return int((cursor.fetchone() or (0,))[0])
-
-        def begun() -> bool:
-            return count("SELECT count(*) FROM applied_chunks") > 0
-
-        def done() -> bool:
-            return wanted == count(
-                "SELECT count(*) FROM consumer_positions JOIN unnest(%s::int[], %s::bigint[])"
-                " AS e(partition, following) USING (partition)"
-                " WHERE next_offset >= following AND following > 0",
-                *(list(ranges), ends),
-            )
-
-        _wait(begun)
-        began = time.monotonic()
-        _wait(done)
-        return time.monotonic() - began
 
 
 def _wait(condition: Callable[[], bool]) -> None:

@@ -32,7 +32,7 @@ def run(rig: BenchRig, events: int) -> PeerResult:
     """A result of no events, with the reason, where it does not run here."""
     try:
         python = interpreter()
-        return Crew(name="quix", jobs=JOBS, argv=[str(python), "-W", "ignore", str(APP)]).run(rig, events)
+        return Crew(name="quix", jobs=JOBS, argv=[str(python), str(APP)]).run(rig, events)
     except (NoEnvironment, PeerFailed) as problem:
         return PeerResult(events=0, seconds=0.0, note=f"did not run here: {problem}")
 

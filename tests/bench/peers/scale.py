@@ -24,14 +24,17 @@ def run(rig: BenchRig, events: int) -> PeerResult:
     two = drained(rig, ranges, name="scale_two", each=2)
     wrong = problems_of(one.totals, two.totals)
     note = f"totals differ from those of one: {wrong}" if wrong else "same totals as one"
+    # As if all of the backlog had been drained at the pace that was measured.
+    whole = events / two.events
     return PeerResult(
         events=events,
-        seconds=two.seconds,
-        cpu=two.cpu,
-        note=f"{note}; one of each {_told(one, events)}, two {_told(two, events)}",
+        seconds=two.seconds * whole,
+        cpu={group: seconds * whole for group, seconds in two.cpu.items()},
+        note=f"{note}; one of each {_told(one)}, two {_told(two)}",
     )
 
 
-def _told(drained: Drained, events: int) -> str:
+def _told(drained: Drained) -> str:
     cost = sum(seconds for group, seconds in drained.cpu.items() if group != "harness")
-    return f"{events / drained.seconds:,.0f} events/s at {cost / events * 1e6:.0f} us"
+    pace = drained.events / drained.seconds
+    return f"{pace:,.0f} events/s at {cost / drained.events * 1e6:.0f} us"
