@@ -21,7 +21,8 @@ logger = logging.getLogger(__name__)
 # All in seconds. Ranks at most ten times a second, however much changes, and players once.
 PACE: Final = 0.1
 PLAYERS_PACE: Final = 1.0
-KEEP_ALIVE: Final = 15.0
+# That a client has gone is noticed when something is written to it, so its place is free by then.
+KEEP_ALIVE: Final = 5.0
 # Without a hint: one may be lost, and a period ends without one.
 LOOK: Final = 5.0
 # Then the client comes again: streams spread over new processes, and a key is asked for anew.
