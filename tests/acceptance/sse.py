@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import queue
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -101,5 +103,8 @@ def listening(game: Game, last_event_id: str = "", **asked: Any) -> Iterator[Lis
         yield open_stream
     finally:
         if connection.sock is not None:
+            # A close alone would not reach the thread that reads, nor the server.
+            with contextlib.suppress(OSError):
+                connection.sock.shutdown(socket.SHUT_RDWR)
             connection.sock.close()
         answer.close()
