@@ -50,7 +50,7 @@ def show_board(request: HttpRequest, game_id: str, board: str) -> HttpResponseBa
     except RequestRefused as refused:
         if refused.status == 401 and not request.user.is_authenticated:
             return redirect_to_login(request.get_full_path(), reverse("admin:login"))
-        return _answer(request, "live/refused.html", {"status": 403}, 403)
+        return _answer(request, "live/refused.html", {}, 403)
     boards = {found.name: found for found in selectors.definitions([game_id])[game_id]}
     definition = boards.get(board)
     watched = None if definition is None else _watched(request, definition)

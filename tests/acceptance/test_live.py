@@ -17,7 +17,7 @@ import pytest
 
 from apps.live.hub import MAX_STREAMS
 from apps.live.streams import PACE
-from tests.acceptance.faults import becomes_ready
+from tests.acceptance.faults import becomes_ready, comes_back, kill
 from tests.acceptance.games import Game
 from tests.acceptance.sse import Told, connect, listening
 from tests.acceptance.streams import Event
@@ -223,3 +223,13 @@ def test_streams_end_with_the_process_and_clients_find_the_next_one(game: Game) 
     becomes_ready(game.stack)
     with listening(game) as stream:
         assert board_of(stream.next("snapshot")) == [(1, "ada", 5)]
+
+
+def test_a_stream_hears_again_after_redis_was_away(game: Game) -> None:
+    with listening(game) as stream:
+        stream.next("snapshot")
+        comes_back(game.stack, "redis", kill(game.stack, "redis"))
+        assert game.post(points(game, "ada", 5)).status_code == 202
+        assert stream.next("ranks").data["changed"][0]["player_id"] == "ada"
+        assert game.post(points(game, "bo", 6)).status_code == 202
+        assert stream.next("ranks").data["changed"][0]["player_id"] == "bo"

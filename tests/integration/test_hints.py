@@ -16,6 +16,7 @@ from apps.leaderboards.periods import EPOCH, Period
 from apps.leaderboards.rank_index import BoardPeriod
 from apps.leaderboards.services import LeaderboardsConsumer
 from apps.ledger.services import apply_chunk
+from apps.live.hub import Hub, HubFull
 from apps.stats.services import StatsConsumer
 from gamemetrics.stack.ports import HOST
 from tests.builders import GAME, chunk, points_of_the_cast
@@ -104,3 +105,19 @@ def test_a_redis_that_does_not_let_us_publish_stops_nobody(
             announce.boards_changed([scope()])
         assert time.monotonic() - began < 60
         stranger.close()
+
+
+def test_a_hub_has_as_many_places_as_it_says(redis_server: str) -> None:
+    hub = Hub(limit=2)
+    boxes = [hub.open(GAME, "points", "daily") for _ in range(2)]
+    with pytest.raises(HubFull):
+        hub.open(GAME, "points", "daily")
+    hub.close(boxes[0])
+    hub.close(boxes[0])  # a second time gives no second place
+    boxes.append(hub.open(GAME, "points", "daily"))
+    with pytest.raises(HubFull):
+        hub.open(GAME, "points", "daily")
+    hub.stop()
+    assert boxes[1].take(until=time.monotonic() + 3_600, players_from=0.0) is None
+    for box in boxes:
+        hub.close(box)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.hints.hint import MAX_PLAYERS, Hint, PlayerTotal, decode, encode
-from apps.live.hub import MAX_STREAMS, Hub, HubFull
+from apps.live.hub import MAX_STREAMS
 from apps.live.mailbox import Mailbox
 from apps.live.movement import Line, moved
 from apps.live.numbers import grouped, plain
@@ -97,22 +97,6 @@ def test_an_ended_mailbox_holds_nobody_up() -> None:
     box.end()
     box.rest(until=time.monotonic() + 3_600)
     assert box.take(until=time.monotonic() + 3_600, players_from=0.0) is None
-
-
-def test_a_hub_has_as_many_places_as_it_says(redis_server: str) -> None:
-    hub = Hub(limit=2)
-    boxes = [hub.open(GAME, "points", "daily") for _ in range(2)]
-    with pytest.raises(HubFull):
-        hub.open(GAME, "points", "daily")
-    hub.close(boxes[0])
-    hub.close(boxes[0])  # a second time gives no second place
-    boxes.append(hub.open(GAME, "points", "daily"))
-    with pytest.raises(HubFull):
-        hub.open(GAME, "points", "daily")
-    hub.stop()
-    assert boxes[1].take(until=time.monotonic() + 3_600, players_from=0.0) is None
-    for box in boxes:
-        hub.close(box)
 
 
 def test_the_web_server_has_a_thread_for_every_stream() -> None:
