@@ -48,11 +48,11 @@ encode: Final = msgspec.json.Encoder().encode
 decode: Final = msgspec.json.Decoder(Hint).decode
 
 
-def channel(game_id: str) -> str:
+def channel(game_id: str) -> bytes:
     """The pub/sub channel of a game's hints."""
-    return CHANNELS + game_id
+    return (CHANNELS + game_id).encode(errors="replace")
 
 
 def game_of(channel: bytes) -> str:
-    """The game of a channel's name."""
-    return channel.decode().removeprefix(CHANNELS)
+    """The game of a channel's name. Anybody may name a channel, so it need not be one of ours."""
+    return channel.decode(errors="replace").removeprefix(CHANNELS)

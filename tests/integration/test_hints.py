@@ -72,6 +72,13 @@ def test_other_games_are_not_told(listener: Any, cache: redis.Redis) -> None:
     assert listener.get_message(timeout=0.1) is None
 
 
+def test_a_channel_that_is_not_ours_stops_nobody(listener: Any) -> None:
+    listener.subscribe(b"live:\xff\xfe")
+    assert listener.get_message(timeout=10)["type"] == "subscribe"
+    announce.boards_changed([scope()])
+    assert heard(listener).boards == (("points", "daily"),)
+
+
 def test_too_many_boards_are_told_as_any(listener: Any) -> None:
     announce.boards_changed(scope(board=f"board-{n}") for n in range(MAX_BOARDS + 1))
     assert heard(listener) == Hint(any_board=True)
