@@ -32,5 +32,5 @@ EXPOSE 8080
 HEALTHCHECK NONE
 CMD ["python", "-m", "granian", "--interface", "wsgi", "gamemetrics.wsgi:application", \
      "--host", "0.0.0.0", "--port", "8080", "--workers", "1", "--respawn-failed-workers", \
-     "--blocking-threads", "64", "--backpressure", "128", \
+     "--blocking-threads", "96", "--backpressure", "160", \
      "--http1-buffer-size", "65536", "--no-ws"]

@@ -12,6 +12,7 @@ from ninja.renderers import BaseRenderer
 from apps.ingest.schemas import POST_EVENTS
 from apps.ingest.views import post_events
 from apps.leaderboards.api import router as leaderboards
+from apps.live.api import router as live
 from apps.stats.api import router as statistics
 from apps.web.answers import answer, exact_json, refusal
 from apps.web.errors import RequestRefused
@@ -42,6 +43,7 @@ api = NinjaAPI(
 )
 api.add_router("/v1", statistics)
 api.add_router("/v1", leaderboards)
+api.add_router("/v1", live)
 
 
 @api.post(

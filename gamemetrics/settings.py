@@ -97,6 +97,7 @@ INSTALLED_APPS = [
     "apps.operations",
     "apps.demo",
     "apps.reconcile",
+    "apps.live",
 ]
 MIDDLEWARE = [
     "apps.monitoring.middleware.RequestDuration",

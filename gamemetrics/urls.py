@@ -10,6 +10,7 @@ from django.views.generic import RedirectView
 
 from apps.ingest import health
 from apps.ingest.views import post_events
+from apps.live.page import show_board
 from apps.monitoring.views import metrics
 from gamemetrics.api import api
 
@@ -25,6 +26,11 @@ urlpatterns = [
     path("health/live", require_safe(health.live), name="live"),
     path("health/ready", require_safe(health.ready), name="ready"),
     path("metrics", require_safe(metrics), name="metrics"),
+    path(
+        "boards/<str:game_id>/<str:board>",
+        RedirectView.as_view(pattern_name="board", query_string=True),
+    ),
+    path("boards/<str:game_id>/<str:board>/", require_safe(show_board), name="board"),
     path("admin", RedirectView.as_view(url="/admin/")),
     path("admin/", admin.site.urls),
 ]

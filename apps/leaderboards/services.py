@@ -7,6 +7,7 @@ from typing import Any
 
 from apps.contract.chunk import Record, decode_records
 from apps.contract.queues import Consumer
+from apps.hints import announce
 from apps.leaderboards import rank_index, selectors
 from apps.leaderboards.folding import Deltas, scores
 from apps.leaderboards.known_boards import KnownBoards, Memory
@@ -40,6 +41,7 @@ class LeaderboardsConsumer:
 
     def refresh(self, changes: list[Any]) -> None:
         rank_index.put(changes)
+        announce.boards_changed(place.scope for place in changes)
 
     def changes_of(self, records: str) -> list[Any]:
         decoded = decode_records(records)

@@ -65,6 +65,13 @@ SPECIFICATIONS: Final = (
         remedy="Slow POSTs: Kafka's confirmation or too few web processes.",
     ),
     Specification(
+        name="live_streams",
+        kind="gauge",
+        process="web",
+        meaning="Open streams of live boards; at most 32 a process.",
+        remedy="At its bound, others get 503 and come again: more web processes.",
+    ),
+    Specification(
         name="events_processed_total",
         kind="counter",
         process="worker",
@@ -255,6 +262,7 @@ events_received = _counter("events_received_total")
 events_published = _counter("events_published_total")
 events_failed = _counter("events_failed_total")
 http_request_duration = _histogram("http_request_duration_seconds")
+live_streams = _gauge("live_streams")
 events_processed = _counter("events_processed_total")
 processing_latency = _histogram("processing_latency_seconds")
 database_write = _histogram("database_write_seconds")

@@ -8,6 +8,7 @@ import msgspec
 
 from apps.contract.chunk import decode_records
 from apps.contract.queues import Consumer
+from apps.hints import announce
 from apps.ledger.services import Applied
 from apps.stats import cache, selectors
 from apps.stats.cache import Statistics
@@ -43,6 +44,7 @@ class StatsConsumer:
 
     def refresh(self, changes: list[Any]) -> None:
         cache.put(changes)
+        announce.players_changed(changes)
 
     def changes_of(self, records: str) -> list[Any]:
         return selectors.of_players(

@@ -12,6 +12,9 @@ from gamemetrics.stack.programs import QUEUES, Launch
 
 # Each thread waits for Kafka's confirmation of one request; more requests wait in the backlog.
 WEB_THREADS = 64
+# And as many more as there may be streams (apps.live.hub.MAX_STREAMS), each of which holds a
+# thread and a connection: POSTs keep theirs.
+STREAM_THREADS = 32
 # No request line and headers of ours come near it; granian's own bound is six times as much.
 HEAD_BYTES = 64 * 1024
 
@@ -59,7 +62,8 @@ def _web(port: int) -> list[str]:
         *("--interface", "wsgi", "gamemetrics.wsgi:application"),
         *("--host", HOST, "--port", str(port)),
         *("--workers", "1", "--respawn-failed-workers"),
-        *("--blocking-threads", str(WEB_THREADS), "--backpressure", str(2 * WEB_THREADS)),
+        *("--blocking-threads", str(WEB_THREADS + STREAM_THREADS)),
+        *("--backpressure", str(2 * WEB_THREADS + STREAM_THREADS)),
         *("--http1-buffer-size", str(HEAD_BYTES), "--no-ws"),
     ]
 
