@@ -24,10 +24,19 @@ _COLUMNS: Final = (
     *("game_id", "board", "period", "period_start", "player_id"),
     *("rank_key", "achieved_at", "version"),
 )
-# KEYS: building. ARGV: token, milliseconds (0: leave). Only who holds the lock can do either.
+# Seconds that an abandoned build takes up room.
+_ABANDONED: Final = 600
+# KEYS: building, then what is built. ARGV: token, milliseconds (0: leave), seconds.
+# Only who holds the lock can do either.
 _KEEP: Final = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-if ARGV[2] == '0' then redis.call('DEL', KEYS[1]) else redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+if ARGV[2] == '0' then
+  redis.call('DEL', KEYS[1])
+else
+  redis.call('PEXPIRE', KEYS[1], ARGV[2])
+  redis.call('EXPIRE', KEYS[2], ARGV[3])
+  redis.call('EXPIRE', KEYS[3], ARGV[3])
+end
 return 1
 """
 
@@ -58,7 +67,8 @@ class Lock:
     """Who builds; a builder that died is followed after LOCK_MS."""
 
     def __init__(self, scope: BoardPeriod) -> None:
-        self.key = scope.keys()[0].removesuffix("rank") + "building"
+        rank, _, *self.built = scope.keys()
+        self.key = rank.removesuffix("rank") + "building"
         self.token = uuid.uuid4().hex
 
     def take(self) -> bool:
@@ -67,7 +77,9 @@ class Lock:
 
     def keep(self, milliseconds: int) -> bool:
         with outages():
-            return bool(client().eval(_KEEP, 1, self.key, self.token, milliseconds))
+            keys = [self.key, *self.built]
+            found = client().eval(_KEEP, 3, *keys, self.token, milliseconds, _ABANDONED)
+        return bool(found)
 
 
 def _build(scope: BoardPeriod, lock: Lock) -> bool:

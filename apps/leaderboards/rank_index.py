@@ -70,10 +70,14 @@ if redis.call('EXISTS', KEYS[3]) == 1 then
 else
   redis.call('DEL', KEYS[1])
 end
+-- A build that is abandoned disappears; RENAME would let the whole one expire as well.
 local ttl = tonumber(ARGV[2])
-if ttl > 0 then
-  redis.call('EXPIRE', KEYS[1], ttl)
-  redis.call('EXPIRE', KEYS[2], ttl)
+for key = 1, 2 do
+  if ttl > 0 then
+    redis.call('EXPIRE', KEYS[key], ttl)
+  else
+    redis.call('PERSIST', KEYS[key])
+  end
 end
 return 1
 """

@@ -41,6 +41,21 @@ def test_a_small_board_is_built_by_its_reader(cache: redis.Redis) -> None:
     assert not cache.exists(LOCK)
 
 
+@pytest.mark.django_db
+def test_a_board_of_all_time_stays_once_it_is_built(cache: redis.Redis) -> None:
+    fill_by_sql(3, "n")
+    assert rebuild(SCOPE)
+    assert list(map(cache.ttl, SCOPE.keys())) == [-1, -1, -2, -2]
+
+
+@pytest.mark.django_db
+def test_an_abandoned_build_disappears(cache: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill_by_sql(3, "n")
+    monkeypatch.setattr(rank_index.Builder, "finish", lambda builder: False)
+    assert not rebuild(SCOPE)
+    assert all(0 < int(cache.ttl(key)) <= 600 for key in SCOPE.keys()[2:])
+
+
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("builders_end")
 def test_a_great_board_is_read_from_postgresql_while_it_is_built(cache: redis.Redis) -> None:
