@@ -55,7 +55,7 @@ def rebuild_soon(scope: BoardPeriod) -> bool:
     lock = Lock(scope)
     if not lock.take():
         return False
-    if len(_entries(scope).values_list("pk")[: WAITED_FOR + 1]) <= WAITED_FOR:
+    if _entries(scope)[: WAITED_FOR + 1].count() <= WAITED_FOR:
         return _build(scope, lock)
     threading.Thread(
         target=_build_beside, args=(scope, lock), name="board-build", daemon=True

@@ -91,7 +91,7 @@ def read_player(
 def look_up(
     request: HttpRequest, game_id: Path[GameId], board: str, body: LookupIn, asked: Query[Asked]
 ) -> HttpResponse:
-    """The entries of up to 500 players, as of a list of friends, with their ranks on the board."""
+    """The entries of up to 200 players, as of a list of friends, with their ranks on the board."""
     view = _View.of(game_id, board, asked)
     wanted = list(dict.fromkeys(body.player_ids))
     found = board_reads.lookup(view.scope, asked.rank_mode, wanted)

@@ -14,8 +14,8 @@ from apps.leaderboards.periods import Period
 from apps.leaderboards.ranks import RankMode
 from apps.web.schemas import PlayerId
 
-# Each costs Redis some us, which everybody waits for.
-MAX_LOOKUP: Final = 500
+# A player of a lookup costs Redis some 30 us at a million players, and everybody waits for it.
+MAX_LOOKUP: Final = 200
 MAX_AROUND: Final = 100
 
 

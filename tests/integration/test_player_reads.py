@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import pytest
 from django.test import Client
+from pytest_django.fixtures import Settings
 
 from apps.leaderboards import rank_index, rank_reads, selectors
 from apps.leaderboards.ranks import RankMode
@@ -144,7 +145,7 @@ def test_a_lookup_on_an_empty_board_finds_nobody(client: Client) -> None:
     ("player_ids", "pointer"),
     [
         ([], "/player_ids"),
-        (["a"] * 501, "/player_ids"),
+        (["a"] * 201, "/player_ids"),
         ([""], "/player_ids/0"),
         (["ada", 1], "/player_ids/1"),
         (["a\x00b"], "/player_ids/0"),
@@ -190,3 +191,17 @@ def test_an_undeclared_board_is_not_found(client: Client, address: str) -> None:
 def test_zero_is_zero_whatever_its_sign(client: Client) -> None:
     fill([("ada", Decimal("-0.0"), minutes(0)), ("bo", Decimal(0), minutes(1))], scope=DEFAULT)
     assert [entry["score"] for entry in read(client, "")["entries"]] == ["0", "0"]
+
+
+@pytest.mark.parametrize(("key", "status"), [("", 401), ("ingest", 403), ("read", 200)])
+def test_where_keys_are_required_a_read_needs_one(
+    client: Client, settings: Settings, key: str, status: int
+) -> None:
+    settings.API_KEYS_REQUIRED = True
+    settings.INGEST_KEY, settings.READ_KEY = "ingest", "read"
+    fill([("ada", Decimal(1), minutes(0))], scope=DEFAULT)
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    asked = {"player_ids": ["ada"]}
+    looked = client.post(f"{BOARD}/lookup", asked, content_type="application/json", headers=headers)
+    shown = client.get(f"{BOARD}/players/ada", headers=headers)
+    assert (looked.status_code, shown.status_code) == (status, status)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -21,8 +22,12 @@ from tests.builders import minutes
 from tests.standings import SCOPE, Stand, expected_lines, fill, oracle
 
 pytestmark = pytest.mark.django_db
+# Boards a test; BOARD_EXAMPLES=2500 makes 10,000 in all.
+EXAMPLES = int(os.environ.get("BOARD_EXAMPLES", "60"))
 few = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=EXAMPLES,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 # Doubles hold 9007199254740992 and its neighbours apart no more; -0 and 0.0 are one score.
 tied = st.sampled_from(["0", "-0", "0.0", "1", "1.50", "1.5", "-1"]).map(Decimal)
