@@ -14,7 +14,7 @@ from redis.commands.core import Script
 from apps.leaderboards.cursors import Seek
 from apps.leaderboards.rank_index import BoardPeriod
 from apps.leaderboards.rank_members import double_of, member_of, parse
-from apps.leaderboards.rank_scripts import AROUND, LOOKUP, PAGE, TOO_DEEP
+from apps.leaderboards.read_scripts import AROUND, LOOKUP, PAGE, TOO_DEEP
 from apps.leaderboards.ranks import RankMode
 from apps.leaderboards.windows import Found, Line, Window
 from apps.ledger.cache import client, outages
