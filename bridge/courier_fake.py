@@ -7,11 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
 
-from apps.contract.chunk import Chunk
 from apps.contract.queues import Consumer
-from bridge.courier import CourierUnavailable
-
-Parcel = tuple[Consumer, Chunk]
+from bridge.courier import CourierUnavailable, Parcel
 
 
 @dataclass(kw_only=True, slots=True)
@@ -26,14 +23,15 @@ class FaultyCourier:
     sent: list[Parcel] = field(default_factory=list)
     letters: list[tuple[Consumer, list[int]]] = field(default_factory=list)
 
-    def send(self, consumer: Consumer, chunk: Chunk) -> None:
-        if self.random.random() < self.refused:
-            raise CourierUnavailable("the broker takes no messages")
-        parcel = (consumer, chunk)
-        self.sent.append(parcel)
-        if self.random.random() < self.lost:
-            return
-        self.waiting += [parcel] * (2 if self.random.random() < self.doubled else 1)
+    def send(self, parcels: Sequence[Parcel]) -> None:
+        for parcel in parcels:
+            # Those before it are published all the same.
+            if self.random.random() < self.refused:
+                raise CourierUnavailable("the broker takes no messages")
+            self.sent.append(parcel)
+            if self.random.random() < self.lost:
+                continue
+            self.waiting += [parcel] * (2 if self.random.random() < self.doubled else 1)
 
     def send_letters(self, consumer: Consumer, letters: Sequence[int]) -> None:
         if self.random.random() < self.refused:

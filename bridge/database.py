@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +14,8 @@ import psycopg2
 class Database:
     """Bounded in time, since every statement runs between two polls of Kafka.
 
-    `seconds` is for a statement as for connecting; `lock_seconds` for a lock.
+    `seconds` is for a statement as for connecting; `lock_seconds` for a lock. `settings` and
+    `prepared` (a statement) are those of the connection.
     """
 
     dsn: str
@@ -22,6 +23,8 @@ class Database:
     seconds: int
     lock_seconds: int
     autocommit: bool
+    settings: Mapping[str, str] = field(default_factory=dict)
+    prepared: str = ""
     _connection: Any = field(default=None, init=False)
 
     @contextmanager
@@ -45,13 +48,20 @@ class Database:
             self._connection = None
 
     def _connect(self) -> Any:
-        timeouts = f"-c statement_timeout={self.seconds}s -c lock_timeout={self.lock_seconds}s"
+        settings = {
+            "statement_timeout": f"{self.seconds}s",
+            "lock_timeout": f"{self.lock_seconds}s",
+            **self.settings,
+        }
         connection = psycopg2.connect(
             self.dsn,
             connect_timeout=self.seconds,
-            options=timeouts,
+            options=" ".join(f"-c {name}={value}" for name, value in settings.items()),
             tcp_user_timeout=10_000,
             application_name=self.name,
         )
         connection.autocommit = self.autocommit
+        if self.prepared:
+            with connection.cursor() as cursor:
+                cursor.execute(self.prepared)
         return connection

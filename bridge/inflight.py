@@ -63,6 +63,9 @@ class InFlight:
         return msgspec.structs.replace(for_consumer(self.chunk, consumer), sent=sent)
 
 
+Unsent = tuple[InFlight, Consumer, Lease]
+
+
 @dataclass(kw_only=True, slots=True)
 class Window:
     """The chunks in flight of a partition."""
@@ -79,7 +82,7 @@ class Window:
         """How many offsets are in flight."""
         return sum(held.size for held in self.chunks.values())
 
-    def expired(self, now: float) -> Iterator[tuple[InFlight, Consumer, Lease]]:
+    def expired(self, now: float) -> Iterator[Unsent]:
         """What is to be published now: new chunks and those whose lease is over, in order."""
         for _, held in sorted(self.chunks.items()):
             for consumer, lease in held.leases.items():

@@ -67,12 +67,22 @@ SELECT consumer, partition, next_offset FROM consumer_positions
  WHERE topic_id = %s AND partition = ANY(%s)
 """
 _APPLIED: Final = """
+PREPARE applied(uuid, text[], int[], bigint[]) AS
 SELECT c.consumer, c.partition, c.first_offset, c.next_offset
-  FROM (VALUES %s) AS low(consumer, partition, next_offset)
+  FROM unnest($2, $3, $4) AS low(consumer, partition, next_offset)
   JOIN applied_chunks AS c
-    ON c.consumer = low.consumer AND c.topic_id = '{topic_id}' AND c.partition = low.partition
+    ON c.consumer = low.consumer AND c.topic_id = $1 AND c.partition = low.partition
    AND c.first_offset >= low.next_offset AND c.cached
 """
+# The planner takes a third of the table to lie beyond each offset, where there are a few rows. It
+# read the whole hour of chunks, 50 times a second (1.8 ms for 8,000 chunks, and it grew).
+_BY_INDEX: Final = {
+    "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "plan_cache_mode": "force_generic_plan",
+}
 _ADVANCE: Final = """
 UPDATE consumer_positions AS p SET next_offset = v.new, updated_at = now()
   FROM (VALUES %s) AS v(consumer, partition, old, new)
@@ -103,7 +113,13 @@ class PostgresLedger:
 
     def __init__(self, dsn: str) -> None:
         self._database = Database(
-            dsn=dsn, name="gamemetrics-bridge", seconds=5, lock_seconds=5, autocommit=True
+            dsn=dsn,
+            name="gamemetrics-bridge",
+            seconds=5,
+            lock_seconds=5,
+            autocommit=True,
+            settings=_BY_INDEX,
+            prepared=_APPLIED,
         )
 
     def positions(self, topic_id: uuid.UUID, starts: Mapping[int, int]) -> Positions:
@@ -123,14 +139,15 @@ class PostgresLedger:
     def applied(
         self, topic_id: uuid.UUID, watermarks: Mapping[tuple[Consumer, int], int]
     ) -> list[tuple[Consumer, int, int, int]]:
-        values = [
-            (consumer.value, partition, low) for (consumer, partition), low in watermarks.items()
-        ]
-        if not values:
+        if not watermarks:
             return []
+        places = (
+            [consumer.value for consumer, _ in watermarks],
+            [partition for _, partition in watermarks],
+            list(watermarks.values()),
+        )
         with self._cursor() as cursor:
-            query = _APPLIED.format(topic_id=topic_id)
-            execute_values(cursor, query, values, page_size=len(values))
+            cursor.execute("EXECUTE applied(%s, %s, %s, %s)", [str(topic_id), *places])
             return [(Consumer(row[0]), row[1], row[2], row[3]) for row in cursor.fetchall()]
 
     def advance(self, topic_id: uuid.UUID, advances: Iterable[Advance]) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
+from itertools import islice
 
 from apps.contract.chunk import Refused
 from apps.contract.queues import Consumer
@@ -16,10 +18,10 @@ from apps.monitoring import metrics
 from bridge.assignment import report_recreated, start
 from bridge.courier import Courier, CourierUnavailable
 from bridge.gauges import Gauges
-from bridge.inflight import InFlight, Lease
+from bridge.inflight import Unsent
 from bridge.ledger import Advance, Ledger, LedgerUnavailable, PositionMoved
-from bridge.partition import Partition
-from bridge.settings import PUBLISH_SECONDS, RETRY_SECONDS, BridgeSettings
+from bridge.partition import Partition, unsent
+from bridge.settings import BATCH_MESSAGES, PUBLISH_SECONDS, RETRY_SECONDS, BridgeSettings
 from bridge.source import PASS_MESSAGES, PlaceLost, Source, SourceUnavailable
 
 logger = logging.getLogger(__name__)
@@ -129,33 +131,28 @@ class Bridge:
             partition.cut(self.settings.policy, in_flight, now)
 
     def _publish(self, now: float) -> None:
-        slow: set[Consumer] | None = None
-        for partition in self.partitions.values():
-            for held, consumer, lease in partition.window.expired(now):
-                if lease.expires_at and slow is None:
-                    slow = self._gauges.slow_consumers(self.partitions)
-                if lease.expires_at and slow and consumer in slow:
-                    lease.postpone(now, lease.seconds)
-                elif not self._send(held, consumer, lease, now):
-                    return
-                if time.monotonic() - now > PUBLISH_SECONDS:
-                    return  # the rest is still due in the next pass
+        slow = partial(self._gauges.slow_consumers, self.partitions)
+        due = unsent(self.partitions.values(), now, slow)
+        while batch := list(islice(due, BATCH_MESSAGES)):
+            if not self._send(batch, now) or time.monotonic() - now > PUBLISH_SECONDS:
+                return  # the rest is still due in the next pass
 
-    def _send(self, held: InFlight, consumer: Consumer, lease: Lease, now: float) -> bool:
-        reason = "lease" if lease.expires_at else "first"
+    def _send(self, batch: Sequence[Unsent], now: float) -> bool:
         try:
-            self.courier.send(consumer, held.parcel(consumer))
+            self.courier.send([(consumer, held.parcel(consumer)) for held, consumer, _ in batch])
         except CourierUnavailable as error:
             metrics.errors.labels(consumer="bridge", cause="outage").inc()
             logger.warning("broker takes no chunks", extra={"error": str(error)})
-            # All wait, not this one alone: each try costs a time-out.
+            # All wait, not this batch alone: each try costs a time-out.
             for partition in self.partitions.values():
                 for _, _, other in partition.window.expired(now):
                     other.postpone(now, RETRY_SECONDS)
             return False
-        reach(Failpoint.BRIDGE_SENT, consumer.value)
-        metrics.chunks_published.labels(consumer=consumer.value, reason=reason).inc()
-        lease.renew(now)
+        for _, consumer, lease in batch:
+            reach(Failpoint.BRIDGE_SENT, consumer.value)
+            reason = "lease" if lease.expires_at else "first"
+            metrics.chunks_published.labels(consumer=consumer.value, reason=reason).inc()
+            lease.renew(now)
         return True
 
     def _read_ledger(self) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from apps.contract.chunk import Record, Refused
 from apps.contract.queues import Consumer
 from bridge.buffer import Buffer, CutPolicy
-from bridge.inflight import Window
+from bridge.inflight import Unsent, Window
 from bridge.watermark import Watermark
 
 Range = tuple[Consumer, int, int]
@@ -126,6 +126,21 @@ class Partition:
         """PostgreSQL has the reached positions."""
         for consumer, watermark in self.watermarks.items():
             self.stored[consumer] = watermark.next_offset
+
+
+def unsent(
+    partitions: Iterable[Partition], now: float, slow_consumers: Callable[[], set[Consumer]]
+) -> Iterator[Unsent]:
+    """What is to be published now; what only waits in a slow consumer's queue is not."""
+    slow: set[Consumer] | None = None
+    for partition in partitions:
+        for held, consumer, lease in partition.window.expired(now):
+            if lease.expires_at and slow is None:
+                slow = slow_consumers()
+            if lease.expires_at and slow and consumer in slow:
+                lease.postpone(now, lease.seconds)
+            else:
+                yield held, consumer, lease
 
 
 def _gap(consumer: Consumer, first_offset: int, next_offset: int) -> Refused:

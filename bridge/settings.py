@@ -13,6 +13,8 @@ RETRY_SECONDS: Final = 1.0
 # What one pass may spend on sending. In strict mode a poll can bring thousands of chunks, and
 # until they are all sent no position would move and no partition be paused.
 PUBLISH_SECONDS: Final = 0.1
+# Messages of one round trip to the broker, some 20 MB where all are of the greatest size.
+BATCH_MESSAGES: Final = 30
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

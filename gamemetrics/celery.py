@@ -18,6 +18,7 @@ from kombu import Queue
 
 from apps.contract.queues import Consumer
 from apps.monitoring import metrics
+from gamemetrics import broker
 from gamemetrics.environment import Environment, log_level
 from gamemetrics.log_config import logging_config
 from gamemetrics.redis_urls import celery_broker_url
@@ -28,16 +29,15 @@ if _env.values.get("FLOWER_BASIC_AUTH_FILE"):
     # Flower itself reads the environment only, and only after this module is loaded.
     os.environ["FLOWER_BASIC_AUTH"] = _env.required("FLOWER_BASIC_AUTH", "Flower's user:password")
 
-app = Celery("gamemetrics")
+broker.install()
+app = Celery("gamemetrics", events="gamemetrics.task_events:SparingEvents")
 app.conf.update(
     broker_url=celery_broker_url(_env),
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
     broker_transport_options={
-        "visibility_timeout": 300,
-        "unacked_restore_interval": 5,
-        "unacked_restore_throttle": 1,
-        "unacked_mutex_expire": 30,
+        # One list a queue: none of our messages goes before another.
+        "priority_steps": [0],
         "socket_timeout": 5,
         "socket_connect_timeout": 5,
         "socket_keepalive": True,

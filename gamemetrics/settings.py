@@ -102,12 +102,13 @@ MIDDLEWARE = [
     "apps.monitoring.middleware.RequestDuration",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "apps.web.pages.PageSessions",
     "django.middleware.common.CommonMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
+    "apps.web.pages.PageCsrf",
+    "apps.web.pages.PageUsers",
+    "apps.web.pages.PageMessages",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "apps.web.methods.MethodRefusals",
 ]
 TEMPLATES = [
     {

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import uuid
+import zlib
+from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
 
 import msgspec
 
@@ -20,15 +23,24 @@ class Record(Event, kw_only=True, frozen=True):
 
     @classmethod
     def of(cls, event: Event, offset: int) -> Record:
-        return cls(offset=offset, **_fields(event))
+        # Spelt out: this runs for every event, and a dictionary between took three times as long.
+        return cls(
+            offset=offset,
+            event_id=event.event_id,
+            event_type=event.event_type,
+            player_id=event.player_id,
+            game_id=event.game_id,
+            timestamp=event.timestamp,
+            ingested_at=event.ingested_at,
+            data=event.data,
+            event_version=event.event_version,
+            session_id=event.session_id,
+            sent_at=event.sent_at,
+        )
 
     def event(self) -> Event:
         """The event alone, as it stands in Kafka."""
-        return Event(**_fields(self))
-
-
-def _fields(event: Event) -> dict[str, Any]:
-    return {name: getattr(event, name) for name in Event.__struct_fields__}
+        return Event(**{name: getattr(self, name) for name in Event.__struct_fields__})
 
 
 class Refused(msgspec.Struct, kw_only=True, frozen=True):
@@ -73,6 +85,9 @@ _records = msgspec.json.Decoder(list[Record])
 _encoder = msgspec.json.Encoder()
 
 
+WORTH_PACKING: Final = 2048  # characters
+
+
 class ChunkInvalid(ValueError):
     """The message on the queue is not a chunk."""
 
@@ -86,17 +101,43 @@ def decode_records(text: str) -> list[Record]:
 
 
 def to_message(chunk: Chunk) -> dict[str, Any]:
-    """Keyword arguments of the chunk's task: JSON-able."""
+    """Keyword arguments of the chunk's task: JSON-able.
+
+    Longer records travel compressed, under `packed`: at every stage up to the task, text within
+    text costs a copy with every quote escaped, and the broker has to hold it.
+    """
     message: dict[str, Any] = msgspec.to_builtins(chunk)
+    if len(chunk.records) >= WORTH_PACKING:
+        del message["records"]
+        message["packed"] = packed(chunk.records)
     return message
 
 
 def from_message(arguments: Mapping[str, Any]) -> Chunk:
-    """The chunk of a task's keyword arguments; unknown ones are ignored (rolling upgrades)."""
+    """The chunk of a task's keyword arguments; unknown ones are ignored (rolling upgrades).
+
+    Raises ChunkInvalid.
+    """
+    fields = dict(arguments)
     try:
-        return msgspec.convert(dict(arguments), Chunk)
-    except msgspec.ValidationError as error:
+        if "packed" in fields:
+            fields["records"] = unpacked(fields.pop("packed"))
+        return msgspec.convert(fields, Chunk)
+    except (msgspec.ValidationError, TypeError, ValueError, zlib.error) as error:
         raise ChunkInvalid(str(error)) from error
+
+
+# The three consumers are sent the same records one after another.
+@lru_cache(maxsize=1)
+def packed(records: str) -> str:
+    """Deflated, in base64. Level 1 is as fast as what it spares, and players' events shrink to
+    a fifth and less."""
+    return b64encode(zlib.compress(records.encode(), 1)).decode()
+
+
+def unpacked(text: str) -> str:
+    """What `packed` was given. Raises ValueError, zlib.error."""
+    return zlib.decompress(b64decode(text, validate=True)).decode()
 
 
 def epoch(moment: datetime) -> float:

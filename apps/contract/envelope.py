@@ -6,6 +6,7 @@ import re
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -16,7 +17,7 @@ MAX_EVENT_BYTES: Final = 64 * 1024
 # What the server adds to an event of the greatest size, so that the bridge takes what the API took.
 ENVELOPE_BYTES: Final = 1024
 # Of UTF-8. An entry's row in PostgreSQL's indexes (2,704 bytes at most) has the player beside
-# the game, the board and the score.
+# the game and the board.
 MAX_PLAYER_BYTES: Final = 1024
 MAX_AHEAD: Final = timedelta(hours=24)
 # Unix time zero. Nothing a game server recorded is older, and every zone's year 1 overflows.
@@ -44,7 +45,8 @@ class EventInvalid(Exception):
         self.message = message
 
 
-class Event(msgspec.Struct, kw_only=True, frozen=True):
+# No garbage collection: an event holds strings, and no cycle can pass through it.
+class Event(msgspec.Struct, kw_only=True, frozen=True, gc=False):
     """A valid event, as it stands in Kafka.
 
     `data` is the sender's own JSON text: nothing between the POST and PostgreSQL re-encodes a
@@ -63,7 +65,7 @@ class Event(msgspec.Struct, kw_only=True, frozen=True):
     sent_at: datetime | None = None
 
 
-class _Received(msgspec.Struct, kw_only=True):
+class _Received(msgspec.Struct, kw_only=True, gc=False):
     event_type: str
     player_id: str
     game_id: str
@@ -100,33 +102,30 @@ def decode_event(
     then. `ingested_at` is the server's own time and overrides the sender's; None (the bridge) keeps
     what the API wrote, or takes `now` where the message did not pass the API. Raises EventInvalid.
     """
-    if len(memoryview(raw)) > max_bytes:
+    if len(raw if isinstance(raw, bytes) else memoryview(raw)) > max_bytes:
         raise EventInvalid("event_too_large", "", f"the event is over {max_bytes} bytes")
     received = _parse(raw)
-    _check_name("event_type", received.event_type)
+    _check_names(received.event_type, received.game_id, received.event_version)
     _check_player(received.player_id)
-    _check_id("game_id", received.game_id, 128)
-    for field, value, longest in (
-        ("event_version", received.event_version, 32),
-        ("session_id", received.session_id, 128),
-    ):
-        if value is not None:
-            _check_id(field, value, longest)
+    if received.session_id is not None:
+        _check_id("session_id", received.session_id, 128)
     _check_data(received.data)
     # First, because the others are judged against it and a forged one may be as far as time goes.
-    accepted = _instant("ingested_at", ingested_at or received.ingested_at or now, now)
+    arrived = ingested_at or received.ingested_at or now
+    accepted = _instant("ingested_at", arrived, now + MAX_AHEAD)
+    latest = accepted + MAX_AHEAD
     return Event(
         event_id=_identify(received.event_id, absent_id),
         event_type=received.event_type,
         player_id=received.player_id,
         game_id=received.game_id,
         # Judged against the time of acceptance, so that the bridge, later, never disagrees.
-        timestamp=_instant("timestamp", received.timestamp, accepted),
+        timestamp=_instant("timestamp", received.timestamp, latest),
         ingested_at=accepted,
         data=received.data,
         event_version=received.event_version,
         session_id=received.session_id,
-        sent_at=received.sent_at and _instant("sent_at", received.sent_at, accepted),
+        sent_at=received.sent_at and _instant("sent_at", received.sent_at, latest),
     )
 
 
@@ -193,16 +192,21 @@ def _where(pointer: str) -> str:
     return f" at {pointer}" if pointer else ""
 
 
-def _check_name(field: str, value: str) -> None:
-    if not _EVENT_TYPE.fullmatch(value) or not value.strip():
-        raise EventInvalid(
-            field,
-            f"/{field}",
-            f"{field} must be 1 to 5 parts joined by ':', each 1 to 64 of A-Z a-z 0-9 _ . - space",
-        )
+# Few of them make nearly all events; what is refused is not kept. At most some hundred KB.
+@lru_cache(maxsize=1_024)
+def _check_names(event_type: str, game_id: str, event_version: str | None) -> None:
+    if not _EVENT_TYPE.fullmatch(event_type) or not event_type.strip():
+        parts = "1 to 5 parts joined by ':', each 1 to 64 of A-Z a-z 0-9 _ . - space"
+        raise EventInvalid("event_type", "/event_type", f"event_type must be {parts}")
+    _check_id("game_id", game_id, 128)
+    if event_version is not None:
+        _check_id("event_version", event_version, 32)
 
 
 def _check_id(field: str, value: str, longest: int) -> None:
+    # A cheap rule first, for what nearly every id is: no control character is printable.
+    if 0 < len(value) <= longest and value.isprintable() and not value.isspace():
+        return
     if not value.strip() or len(value) > longest:
         raise EventInvalid(
             "length", f"/{field}", f"{field} must have 1 to {longest} characters, not only spaces"
@@ -213,19 +217,22 @@ def _check_id(field: str, value: str, longest: int) -> None:
 
 
 def _check_player(value: str) -> None:
+    # Cheap, and nearly all of them: what is printable has no control characters, and a character
+    # has at most four bytes.
+    if value.isprintable() and len(value) <= MAX_PLAYER_BYTES // 4 and value.strip():
+        return
     _check_id("player_id", value, 512)
-    # A character has at most four bytes.
-    if len(value) > MAX_PLAYER_BYTES // 4 and len(value.encode()) > MAX_PLAYER_BYTES:
+    if len(value.encode()) > MAX_PLAYER_BYTES:
         rule = f"player_id must have at most {MAX_PLAYER_BYTES} bytes of UTF-8"
         raise EventInvalid("length", "/player_id", rule)
 
 
-def _instant(field: str, value: datetime, accepted: datetime) -> datetime:
+def _instant(field: str, value: datetime, latest: datetime) -> datetime:
     if value < EARLIEST:
         raise EventInvalid("too_old", f"/{field}", f"{field} must not be before 1970-01-01")
-    if value > accepted + MAX_AHEAD:
+    if value > latest:
         raise EventInvalid("future", f"/{field}", f"{field} is more than 24 h in the future")
-    return value.astimezone(UTC)
+    return value if value.tzinfo is UTC else value.astimezone(UTC)
 
 
 def _check_data(raw: msgspec.Raw) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from functools import partial
+from functools import lru_cache, partial
 from typing import Final, Protocol
 
 from apps.contract.chunk import Record, Refused
@@ -82,5 +82,11 @@ def _arrival(message: Received, now: datetime) -> datetime:
     kind, milliseconds = message.timestamp()
     if kind == _NO_TIMESTAMP or milliseconds < EARLIEST_RECORD_MS:
         return now
-    limit = (now + MAX_AHEAD).timestamp() * 1000
-    return datetime.fromtimestamp(milliseconds / 1000, UTC) if milliseconds <= limit else now
+    if milliseconds > _latest_record_ms(now):
+        return now
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+@lru_cache(maxsize=1)  # all messages of a poll have the same `now`
+def _latest_record_ms(now: datetime) -> float:
+    return (now + MAX_AHEAD).timestamp() * 1000

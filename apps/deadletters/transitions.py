@@ -13,6 +13,7 @@ from django.db import connection
 from psycopg2.extras import Json
 
 from apps.contract.causes import UNREPLAYABLE
+from apps.database.prepared import Prepared
 from apps.deadletters.services import readable
 
 # The rows are locked in the order of their ids: two selections that overlap cannot deadlock.
@@ -58,15 +59,21 @@ _RESTORE: Final = _MOVE.format(
     condition="raw <> %(raw)s", changes="raw = %(raw)s, original_event = %(original)s"
 )
 
-# The first condition ends it before the records are read: ordinarily no letter is open.
-_REPEATED: Final = f"""
+# Ordinarily no letter is open: then the records are not read, which costs most.
+_ANY_OPEN: Final = Prepared(
+    "any_open_letter",
+    {"consumer": "text"},
+    "SELECT FROM dlq_events WHERE consumer_service = %(consumer)s AND state = 'open' LIMIT 1",
+)
+_REPEATED: Final = Prepared(
+    "close_repeated_letters",
+    {"consumer": "text", "records": "json", "refused": "uuid[]", "by": "text"},
+    f"""
 WITH chosen AS (
   SELECT l.id FROM dlq_events AS l
-    JOIN json_to_recordset(%(records)s::json) AS r(event_id uuid) ON r.event_id = l.event_id
-   WHERE EXISTS (SELECT FROM dlq_events
-                  WHERE consumer_service = %(consumer)s AND state = 'open')
-     AND l.consumer_service = %(consumer)s AND l.state = 'open'
-     AND l.event_id <> ALL(%(refused)s::uuid[])
+    JOIN json_to_recordset(%(records)s) AS r(event_id uuid) ON r.event_id = l.event_id
+   WHERE l.consumer_service = %(consumer)s AND l.state = 'open'
+     AND l.event_id <> ALL(%(refused)s)
    ORDER BY l.id FOR UPDATE OF l
 ), moved AS (
   UPDATE dlq_events AS l
@@ -75,7 +82,8 @@ WITH chosen AS (
 )
 INSERT INTO dead_letter_actions (letter_id, action, by, detail)
 SELECT id, 'applied', %(by)s, '{{"repeat": true}}' FROM moved RETURNING letter_id
-"""
+""",
+)
 # Who closes a letter whose event a client sent again, when its cause was gone.
 REPEAT: Final = "repeat"
 
@@ -92,9 +100,11 @@ def close_repeated(consumer: str, records: str, refused: Sequence[str]) -> list[
         "refused": list(refused),
         "by": REPEAT,
     }
-    with connection.cursor() as cursor:
-        cursor.execute(_REPEATED, values)
-        return [row[0] for row in cursor.fetchall()]
+    # Asked only now, in a snapshot after the records' claims: who refused one of them at the same
+    # time holds its claim until the letter is committed. We waited for that, and see the letter.
+    if not _ANY_OPEN.execute({"consumer": consumer}):
+        return []
+    return [row[0] for row in _REPEATED.fetch(values)]
 
 
 def release(ids: Sequence[int], *, by: str) -> list[int]:

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from django.contrib.postgres.indexes import BrinIndex
-from django.db import connection, models
+from django.db import models
 from django.db.models.functions import Now
 
-_APPEND = """
+from apps.database.prepared import Prepared
+
+_APPEND: Final = Prepared(
+    "append_events",
+    {"records": "json"},
+    """
 INSERT INTO events (event_id, event_type, player_id, game_id, event_timestamp, ingested_at,
                     event_version, session_id, sent_at, data)
 SELECT r.event_id, r.event_type, r.player_id, r.game_id, r."timestamp", r.ingested_at,
        r.event_version, r.session_id, r.sent_at, r.data
-  FROM json_to_recordset(%s::json) AS r(
+  FROM json_to_recordset(%(records)s) AS r(
        "offset" bigint, event_id uuid, event_type text, player_id text, game_id text,
        "timestamp" timestamptz, ingested_at timestamptz, event_version text, session_id text,
        sent_at timestamptz, data jsonb)
  ORDER BY r.event_id, r."offset"
     ON CONFLICT (event_id) DO NOTHING
-"""
+""",
+)
 
 
 class EventQuerySet(models.QuerySet["Event"]):
@@ -29,9 +37,7 @@ class EventQuerySet(models.QuerySet["Event"]):
         Sorted by id, so that two transactions with common events cannot deadlock. Of equal ids
         the lowest offset wins. Raises what PostgreSQL raises.
         """
-        with connection.cursor() as cursor:
-            cursor.execute(_APPEND, [records])
-            return int(cursor.rowcount)
+        return _APPEND.execute({"records": records})
 
 
 class Event(models.Model):

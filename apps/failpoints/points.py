@@ -25,7 +25,7 @@ class Failpoint(StrEnum):
     API_PRODUCED = "api.produced"  # handed to the producer, not confirmed
     API_CONFIRMED = "api.confirmed"  # Kafka has it, the client does not know
     BRIDGE_POLLED = "bridge.polled"  # read, in no chunk yet
-    BRIDGE_SENT = "bridge.sent"  # a chunk is on one queue, perhaps not on the others
+    BRIDGE_SENT = "bridge.sent"  # chunks are on the queues, their leases do not run yet
     BRIDGE_STORED = "bridge.stored"  # positions are stored, Kafka is not told
     WORKER_RECEIVED = "worker.received"  # popped from the queue, no transaction yet
     WORKER_CLAIMED = "worker.claimed"  # the chunk is claimed, nothing is applied

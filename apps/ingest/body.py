@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -37,6 +38,7 @@ class Body:
     single: bool
 
 
+@lru_cache(maxsize=64)  # a refusal is not kept
 def media_type(content_type: str) -> str:
     """The body's media type. Raises RequestRefused (415)."""
     kind, *parameters = (part.strip().lower() for part in content_type.split(";"))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Final, Protocol
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -22,8 +22,7 @@ MESSAGE_TIMEOUT_MS: Final = 8_000
 CONFIRM_SECONDS: Final = 9.0
 # A producer that librdkafka gave up (no ACL to write, above all) is replaced after this.
 RENEW_SECONDS: Final = 5.0
-
-Report = Callable[[KafkaError | None, Message], None]
+PARTITION_BY_KEY: Final = -1
 
 
 class Publisher(Protocol):
@@ -38,34 +37,38 @@ class Publisher(Protocol):
 
 
 class _Confirmation:
-    """The delivery reports of one request."""
+    """The delivery reports of one request.
 
-    __slots__ = ("_left", "_lock", "done", "problems")
+    `take` is called by the reports' thread alone and `wait` by the request's: each writes a count
+    of its own and then reads the other's, so that one of the two sees the last report.
+    """
+
+    __slots__ = ("_done", "_expected", "_reported", "denial", "problems")
 
     def __init__(self, total: int) -> None:
-        # One more than the events, taken back after the last is enqueued: no early report can
-        # end the wait.
-        self._left = total + 1
-        self._lock = threading.Lock()
+        self._reported = 0
+        self._expected = -1
+        self._done = threading.Event()
         self.problems: list[str | None] = ["Kafka did not confirm in time"] * total
-        self.done = threading.Event()
+        self.denial: KafkaError | None = None
 
-    def report_of(self, index: int) -> Report:
-        def report(error: KafkaError | None, _: Message) -> None:
-            self.settle(index, None if error is None else error.str())
+    def take(self, index: int, error: KafkaError | None, _: Message) -> None:
+        """The report of the event at `index`."""
+        if error is None:
+            self.problems[index] = None
+        else:
+            self.problems[index] = error.str()
+            if error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+                self.denial = error
+        self._reported += 1
+        if self._reported == self._expected:
+            self._done.set()
 
-        return report
-
-    def settle(self, index: int, problem: str | None) -> None:
-        self.problems[index] = problem
-        self.release()
-
-    def release(self) -> None:
-        with self._lock:
-            self._left -= 1
-            if self._left:
-                return
-        self.done.set()
+    def wait(self, expected: int) -> None:
+        """Wait until `expected` events are reported, but not for ever."""
+        self._expected = expected
+        if self._reported != expected:
+            self._done.wait(CONFIRM_SECONDS)
 
 
 class KafkaPublisher:
@@ -115,39 +118,34 @@ class KafkaPublisher:
 
     def publish(self, events: Sequence[Event]) -> list[str | None]:
         confirmation = _Confirmation(len(events))
+        expected = 0
         for index, event in enumerate(events):
             try:
+                # By place: naming the arguments costs a tenth of the call. Text becomes UTF-8.
                 self._producer.produce(
                     self._topic,
-                    key=event.player_id.encode(),
-                    value=encode(event),
-                    headers=[
-                        ("event_type", event.event_type.encode()),
-                        ("event_id", event.event_id.encode()),
-                    ],
-                    on_delivery=self._delivered(confirmation.report_of(index)),
+                    encode(event),
+                    event.player_id,
+                    PARTITION_BY_KEY,
+                    partial(confirmation.take, index),
+                    None,
+                    0,  # now
+                    [("event_type", event.event_type), ("event_id", event.event_id)],
                 )
+                expected += 1
             except BufferError:
-                confirmation.settle(index, "the producer's queue is full")
+                confirmation.problems[index] = "the producer's queue is full"
             except KafkaException as error:
-                confirmation.settle(index, str(error))
-        confirmation.release()
+                confirmation.problems[index] = str(error)
         reach(Failpoint.API_PRODUCED)
-        confirmation.done.wait(CONFIRM_SECONDS)
+        confirmation.wait(expected)
         reach(Failpoint.API_CONFIRMED)
-        return list(confirmation.problems)
-
-    def _delivered(self, report: Report) -> Report:
-        """The report of one event, from which we also learn whether we may write at all."""
-
-        def delivered(error: KafkaError | None, message: Message) -> None:
-            if error is None:
-                self._reports.works()
-            elif error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
-                self._reports.take(error)
-            report(error, message)
-
-        return delivered
+        problems = list(confirmation.problems)
+        if confirmation.denial is not None:
+            self._reports.take(confirmation.denial)
+        elif not any(problems):
+            self._reports.works()
+        return problems
 
     def ping(self, seconds: float) -> None:
         problem: KafkaException | None = None

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import msgspec
 import uuid_utils
 
 from apps.contract.envelope import Event, EventInvalid, decode_event
@@ -17,8 +17,7 @@ from apps.monitoring import metrics
 UNAVAILABLE = "kafka_unavailable"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Receipt:
+class Receipt(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What became of one event; `code` is empty where it was accepted."""
 
     event_id: str | None = None

@@ -29,8 +29,9 @@ def post_events(request: HttpRequest) -> HttpResponse:
             raise RequestRefused(405, "method_not_allowed", "events are sent by POST")
         demand_ingest(request)
         _within_rate()
-        kind = media_type(request.headers.get("Content-Type", ""))
-        text = inflate(_read(request), request.headers.get("Content-Encoding", ""))
+        # META and not `headers`, which makes a mapping of them all.
+        kind = media_type(request.META.get("CONTENT_TYPE", ""))
+        text = inflate(_read(request), request.META.get("HTTP_CONTENT_ENCODING", ""))
         body = split(text, kind)
     except RequestRefused as error:
         return refusal(error)
@@ -53,8 +54,8 @@ def _within_rate() -> None:
 
 
 def _read(request: HttpRequest) -> bytes:
-    length = request.headers.get("Content-Length", "")
-    if not length and "chunked" in request.headers.get("Transfer-Encoding", "").lower():
+    length = request.META.get("CONTENT_LENGTH", "")
+    if not length and "chunked" in request.META.get("HTTP_TRANSFER_ENCODING", "").lower():
         # Django reads a body without a length as empty: better refused than lost.
         raise RequestRefused(411, "length_required", "Content-Length is required")
     if length.isdigit() and int(length) > MAX_BODY_BYTES:

@@ -58,7 +58,7 @@ class BoardAdmin(ReadOnlyAdmin):
 
 @admin.register(Entry)
 class EntryAdmin(ReadOnlyAdmin):
-    """The newest first; of one game, board or period, in order of rank."""
+    """The newest first; of one game, board or period, in the order in which they came in."""
 
     list_order = Keyset(fields=("id",), descending=True)
     searches = (
@@ -67,14 +67,10 @@ class EntryAdmin(ReadOnlyAdmin):
             narrowing={"board": "board", "period": "period"},
             order=Keyset(fields=("game_id", "id")),
         ),
+        # Not by rank: an index of what updates change would be written with every score.
         IndexedSearch(
             words={"game": "game_id", "board": "board", "period": "period"},
-            order=Keyset(
-                fields=(
-                    *("game_id", "board", "period", "period_start"),
-                    *("rank_key", "achieved_at", "player_id"),
-                )
-            ),
+            order=Keyset(fields=("game_id", "board", "period", "period_start", "id")),
         ),
     )
     bare_words = ("player",)

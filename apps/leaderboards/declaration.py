@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from django.db import transaction
@@ -11,7 +12,7 @@ from apps.leaderboards import locks, log, selectors
 from apps.leaderboards.folding import Deltas, scores
 from apps.leaderboards.models import Board, LeaderboardsAppliedEvent
 from apps.leaderboards.rules import Definition
-from apps.leaderboards.services import Definitions, merge
+from apps.leaderboards.services import merge
 from apps.ledger.failures import EventRefused
 
 # Seconds to wait for the log's consumer to catch up with the leaderboards' one; ordinarily ms.
@@ -73,14 +74,14 @@ def _store(definition: Definition) -> None:
     )
 
 
-def _fill(definition: Definition, others: Definitions) -> None:
+def _fill(definition: Definition, others: Mapping[str, Sequence[Definition]]) -> None:
     """Count the log's events on the new board.
 
     An event of the log that the leaderboards consumer has not applied yet is claimed here and
     counted on the game's other boards too: its chunk, when it comes, finds it applied.
     """
     for page in log.pages(definition.game_id, sorted(definition.scoring)):
-        claimed = LeaderboardsAppliedEvent.claim(event.event_id for event in page)
+        claimed = LeaderboardsAppliedEvent.claim(event.event_id for event in page).claimed
         deltas = Deltas()
         refused: list[str] = []
         for event in page:

@@ -1,30 +1,24 @@
-"""From events to one delta a player, board and period."""
+"""From events to one delta a player and set of periods."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 import msgspec
 
-from apps.leaderboards.periods import Period, start_of
+from apps.leaderboards.periods import Period, day_of, start_of
 from apps.leaderboards.rules import Definition, Operator, Order, Standing, merge, score_of, standing
 
 # Non-integers as decimals: a float would have lost digits before we look.
 _data = msgspec.json.Decoder(float_hook=Decimal)
 
-
-class EntryKey(NamedTuple):
-    """What identifies an entry."""
-
-    game_id: str
-    board: str
-    period: Period
-    period_start: datetime
-    player_id: str
+# The periods that hold the same events of a board: their names with their starts.
+Starts = tuple[tuple[Period, datetime], ...]
 
 
 class Scored(NamedTuple):
@@ -41,7 +35,7 @@ def scores(
     event_type: str,
     player_id: str,
     at: datetime,
-    data: bytes | str,
+    data: bytes | str | msgspec.Raw,
 ) -> list[Scored]:
     """The event's scores on the boards of its game. Raises EventRefused."""
     counting = [d for d in definitions if event_type in d.scoring]
@@ -56,38 +50,114 @@ def scores(
     return found
 
 
+@dataclass(slots=True)
+class _BoardDeltas:
+    """What one board has to merge, folded by what the finest periods part.
+
+    A day lies in one period of each kind, so an event is merged once and not once a period.
+    """
+
+    definition: Definition
+    cells: dict[Starts, dict[str, Standing]] = field(default_factory=dict)
+    days: dict[date, dict[str, Standing]] = field(default_factory=dict)
+
+    def add(self, player_id: str, at: datetime, score: Decimal) -> None:
+        day = day_of(at, self.definition.timezone)
+        cell = self.days.get(day)
+        if cell is None:
+            cell = self.days[day] = self.cells.setdefault(self._starts(at), {})
+        self._merge(cell, player_id, standing(score, at))
+
+    def _starts(self, at: datetime) -> Starts:
+        zone = self.definition.timezone
+        return tuple((period, start_of(period, at, zone)) for period in self.definition.periods)
+
+    def parts(self) -> Iterator[tuple[Starts, dict[str, Standing]]]:
+        """Standings with the periods that they are merged into; a player once in each period."""
+        if len(self.cells) == 1:
+            yield from self.cells.items()
+            return
+        seen = Counter(player_id for cell in self.cells.values() for player_id in cell)
+        apart: dict[tuple[Period, datetime], dict[str, Standing]] = defaultdict(dict)
+        for starts, cell in self.cells.items():
+            alone = {player_id: value for player_id, value in cell.items() if seen[player_id] == 1}
+            if alone:
+                yield starts, alone
+            for player_id in cell.keys() - alone.keys():
+                for start in starts:
+                    self._merge(apart[start], player_id, cell[player_id])
+        for start, standings in apart.items():
+            yield (start,), standings
+
+    def _merge(self, standings: dict[str, Standing], player_id: str, value: Standing) -> None:
+        held = standings.get(player_id)
+        standings[player_id] = (
+            value
+            if held is None
+            else merge(self.definition.operator, self.definition.order, held, value)
+        )
+
+
+@dataclass(kw_only=True, slots=True)
+class Rows:
+    """Deltas as `EntryQuerySet.merge` takes them.
+
+    A delta has player_id, score, achieved_at, moved and `part`; a scope is game_id, board, period,
+    period_start and descending of one period of that part. So a delta that counts in four periods
+    travels once.
+    """
+
+    scopes: list[dict[str, Any]] = field(default_factory=list)
+    deltas: list[dict[str, Any]] = field(default_factory=list)
+
+
 @dataclass(kw_only=True, slots=True)
 class Deltas:
-    """Standings by entry, of the events of one transaction."""
+    """Standings by board, of the events of one transaction."""
 
-    by_operator: dict[Operator, dict[EntryKey, Standing]] = field(default_factory=dict)
-    orders: dict[tuple[str, str], Order] = field(default_factory=dict)
+    boards: dict[tuple[str, str], _BoardDeltas] = field(default_factory=dict)
 
     def add(self, scored: Scored) -> None:
-        """Fold one score into each of its board's periods."""
-        definition = scored.definition
-        self.orders[definition.game_id, definition.name] = definition.order
-        standings = self.by_operator.setdefault(definition.operator, {})
-        new = standing(scored.score, scored.at)
-        for period in definition.periods:
-            start = start_of(period, scored.at, definition.timezone)
-            key = EntryKey(definition.game_id, definition.name, period, start, scored.player_id)
-            held = standings.get(key)
-            standings[key] = (
-                new if held is None else merge(definition.operator, definition.order, held, new)
-            )
+        """Fold one score into its board."""
+        definition, player_id, at, score = scored
+        key = definition.game_id, definition.name
+        board = self.boards.get(key)
+        if board is None:
+            board = self.boards[key] = _BoardDeltas(definition)
+        board.add(player_id, at, score)
 
-    def rows(self, operator: Operator) -> Sequence[dict[str, Any]]:
-        """The deltas as rows of `EntryQuerySet.merge`."""
-        return [
-            {
-                **key._asdict(),
-                "score": value.score,
-                "rank_key": value.score.copy_negate()
-                if self.orders[key.game_id, key.board] is Order.DESC
-                else value.score,
-                "achieved_at": value.achieved_at,
-                "moved": value.moved,
-            }
-            for key, value in self.by_operator.get(operator, {}).items()
-        ]
+    def rows(self, operator: Operator) -> Rows:
+        """The deltas of the boards that merge so."""
+        found = Rows()
+        number = 0
+        for board in self.boards.values():
+            if board.definition.operator is not operator:
+                continue
+            for starts, standings in board.parts():
+                found.scopes += _scopes(number, board.definition, starts)
+                found.deltas += [
+                    {
+                        "part": number,
+                        "player_id": player_id,
+                        "score": value.score,
+                        "achieved_at": value.achieved_at,
+                        "moved": value.moved,
+                    }
+                    for player_id, value in standings.items()
+                ]
+                number += 1
+        return found
+
+
+def _scopes(number: int, definition: Definition, starts: Starts) -> list[dict[str, Any]]:
+    return [
+        {
+            "part": number,
+            "game_id": definition.game_id,
+            "board": definition.name,
+            "period": period,
+            "period_start": start,
+            "descending": definition.order is Order.DESC,
+        }
+        for period, start in starts
+    ]

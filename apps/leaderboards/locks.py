@@ -1,4 +1,8 @@
-"""Who may change the set of boards while scores are being applied."""
+"""Who may change the set of boards while scores are being applied.
+
+Consumers share the lock, so no board appears or changes between an event's claim and its commit
+(`upserts.CLAIM`).
+"""
 
 from __future__ import annotations
 
@@ -7,16 +11,10 @@ from typing import Final
 from django.db import connection
 
 # Advisory lock number, of our own choosing; nothing else in the database uses it.
-_BOARDS: Final = 7_001
-
-
-def hold_boards_still() -> None:
-    """No board appears or changes until this transaction ends; consumers share the lock."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [_BOARDS])
+BOARDS: Final = 7_001
 
 
 def hold_scores_still() -> None:
     """No consumer applies a score until this transaction ends; waits for those that do."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_BOARDS])
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [BOARDS])

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import connection, models
 from django.db.models.functions import Now
+from psycopg2.extensions import register_type
 
 from apps.leaderboards import upserts
 from apps.leaderboards.fields import ExactDecimalField
+from apps.leaderboards.folding import Rows
 from apps.leaderboards.rules import Operator, Order
 from apps.ledger.models import AppliedEvent
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Claim:
+    """The ids that nobody claimed before, and the stamp of the boards that count them."""
+
+    stamp: str | None
+    claimed: frozenset[str]
 
 
 class LeaderboardsAppliedEvent(AppliedEvent):
@@ -26,11 +37,15 @@ class LeaderboardsAppliedEvent(AppliedEvent):
         db_table = "leaderboards_applied_events"
 
     @classmethod
-    def claim(cls, event_ids: Iterable[str]) -> set[str]:
-        """Claim the ids in this transaction; those that were not claimed before."""
+    def claim(cls, event_ids: Iterable[str]) -> Claim:
+        """Claim the ids in this transaction, in which no board changes any more."""
+        wanted = sorted(set(event_ids))
+        # As one text: psycopg2 would quote every id by itself.
+        values: dict[str, Any] = {"ids": "{" + ",".join(wanted) + "}", "count": len(wanted)}
         with connection.cursor() as cursor:
-            cursor.execute(upserts.CLAIM, [sorted(set(event_ids))])
-            return {row[0] for row in cursor.fetchall()}
+            cursor.execute(upserts.CLAIM, values)
+            stamp, claimed = cursor.fetchone()
+        return Claim(stamp=stamp, claimed=frozenset(wanted if claimed is None else claimed))
 
     @classmethod
     def release(cls, event_ids: Iterable[str]) -> None:
@@ -63,19 +78,36 @@ class Board(models.Model):
         return f"{self.game_id}/{self.name}"
 
 
+class BoardsStamp(models.Model):
+    """One row, whose stamp a trigger of `boards` replaces with every change, by hand included.
+
+    A random one: a count would come to the same value again after a failover that lost a change.
+    """
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    stamp = models.UUIDField()
+
+    class Meta:
+        db_table = "boards_stamp"
+
+    def __str__(self) -> str:
+        return str(self.stamp)
+
+
 class EntryQuerySet(models.QuerySet["Entry"]):
     """Set-based writes."""
 
-    def merge(self, operator: Operator, rows: Sequence[dict[str, Any]]) -> list[tuple[Any, ...]]:
-        """Merge one delta a key into the entries; the changed rows, in no order.
+    def merge(self, operator: Operator, rows: Rows) -> list[tuple[Any, ...]]:
+        """Merge the deltas into the entries of their scopes; the changed rows, in no order.
 
-        A row has game_id, board, period, period_start, player_id, score, rank_key, achieved_at
-        and moved. Raises what PostgreSQL raises.
+        Times are text as PostgreSQL writes it. Raises what PostgreSQL raises.
         """
-        if not rows:
+        if not rows.deltas:
             return []
+        values = {"deltas": upserts.as_json(rows.deltas), "scopes": upserts.as_json(rows.scopes)}
         with connection.cursor() as cursor:
-            cursor.execute(upserts.MERGE[operator], [upserts.as_json(rows)])
+            cursor.execute(upserts.MERGE[operator], values)
+            register_type(upserts.TIMES_AS_TEXT, cursor.cursor)
             return list(cursor.fetchall())
 
 
@@ -101,26 +133,19 @@ class Entry(models.Model):
     class Meta:
         db_table = "leaderboards"
         verbose_name_plural = "entries"
+        # Nothing that an update changes is in an index, or it would write all of them anew; and
+        # the player comes first, so that their periods lie on one page.
         constraints = (
             models.UniqueConstraint(
                 name="leaderboards_entry",
-                fields=("game_id", "board", "period", "period_start", "player_id"),
+                fields=("player_id", "game_id", "board", "period", "period_start"),
             ),
         )
         indexes = (
             models.Index(
-                name="leaderboards_rank",
-                fields=(
-                    *("game_id", "board", "period", "period_start"),
-                    *("rank_key", "achieved_at", "player_id"),
-                ),
+                name="leaderboards_scope",
+                fields=("game_id", "board", "period", "period_start", "id"),
             ),
-            models.Index(
-                name="leaderboards_alltime_score",
-                fields=("-score",),
-                condition=models.Q(period="alltime"),
-            ),
-            models.Index(name="leaderboards_player", fields=("player_id", "game_id")),
         )
 
     def __str__(self) -> str:

@@ -25,14 +25,21 @@ def start_of(period: Period, moment: datetime, zone: str) -> datetime:
     """When the period that holds `moment` began, in UTC; EPOCH for all-time."""
     if period is Period.ALLTIME:
         return EPOCH
-    return _bounds(period, moment.astimezone(_zone(zone)).date(), zone)[0]
+    return _bounds(period, day_of(moment, zone), zone)[0]
+
+
+def day_of(moment: datetime, zone: str) -> date:
+    """The day that holds `moment`; it lies in one period of each kind, whose starts it decides."""
+    if zone == "UTC" and moment.tzinfo is UTC:
+        return moment.date()  # a sixtieth of the time of what follows
+    return moment.astimezone(_zone(zone)).date()
 
 
 def end_of(period: Period, moment: datetime, zone: str) -> datetime | None:
     """When the period that holds `moment` ends (exclusive), in UTC; None for all-time."""
     if period is Period.ALLTIME:
         return None
-    return _bounds(period, moment.astimezone(_zone(zone)).date(), zone)[1]
+    return _bounds(period, day_of(moment, zone), zone)[1]
 
 
 @lru_cache(maxsize=4096)

@@ -2,7 +2,7 @@
 
 Keys of a board's period (one hash tag, so one Redis Cluster slot):
   lb:{game|board|period|start}:rank    sorted set: score = rank key as a double,
-                                       member = `member_of` (exact order among equal doubles)
+                                       member = exact order among equal doubles (`rank_members`)
   lb:{...}:player                      hash: player id -> "<version> <member>";
                                        field "" -> "complete" where every entry is in
   lb:{...}:new:rank, :new:player       the same, while being built aside
@@ -10,15 +10,17 @@ Keys of a board's period (one hash tag, so one Redis Cluster slot):
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
+
+import msgspec
 
 from apps.leaderboards.periods import Period
-from apps.leaderboards.rank_members import double_of, member_of
+from apps.leaderboards.rank_members import double_and_member
+from apps.leaderboards.rank_scripts import ADD, BEGIN, FINISH, PUT, Script
 from apps.ledger.cache import client, outages
 
 # Seconds that a period's order outlives its last write; it is rebuilt when read later.
@@ -29,58 +31,15 @@ TTL: Final = {
     Period.MONTHLY: 35 * 86400,
 }
 COMPLETE: Final = b"complete"
-# Entries a command while building aside: some ms of Redis's single thread.
-_BATCH: Final = 2_000
-
-# KEYS: rank, player, new:rank, new:player. ARGV: ttl, then player, version, double, member each.
-# Values are absolute: only a newer version replaces. What is being built aside is written too, so
-# a commit after the builder's snapshot is not lost when the build is renamed in.
-_PUT: Final = """
-local function put(rank, players, from)
-  local player, version, double, member = ARGV[from], ARGV[from + 1], ARGV[from + 2], ARGV[from + 3]
-  local held = redis.call('HGET', players, player)
-  if held then
-    local space = string.find(held, ' ', 1, true)
-    if tonumber(string.sub(held, 1, space - 1)) >= tonumber(version) then return end
-    redis.call('ZREM', rank, string.sub(held, space + 1))
-  end
-  redis.call('ZADD', rank, double, member)
-  redis.call('HSET', players, player, version .. ' ' .. member)
-end
-local building = redis.call('EXISTS', KEYS[4]) == 1
-for from = 2, #ARGV, 4 do
-  put(KEYS[1], KEYS[2], from)
-  if building then put(KEYS[3], KEYS[4], from) end
-end
-local ttl = tonumber(ARGV[1])
-if ttl > 0 then
-  redis.call('EXPIRE', KEYS[1], ttl)
-  redis.call('EXPIRE', KEYS[2], ttl)
-end
-"""
-
-# KEYS as above. ARGV: token. Renames in only what this builder built, whole.
-_FINISH: Final = """
-if redis.call('HGET', KEYS[4], '') ~= ARGV[1] then return 0 end
-if redis.call('ZCARD', KEYS[3]) ~= redis.call('HLEN', KEYS[4]) - 1 then return 0 end
-redis.call('HSET', KEYS[4], '', 'complete')
-redis.call('RENAME', KEYS[4], KEYS[2])
-if redis.call('EXISTS', KEYS[3]) == 1 then
-  redis.call('RENAME', KEYS[3], KEYS[1])
-else
-  redis.call('DEL', KEYS[1])
-end
--- A build that is abandoned disappears; RENAME would let the whole one expire as well.
-local ttl = tonumber(ARGV[2])
-for key = 1, 2 do
-  if ttl > 0 then
-    redis.call('EXPIRE', KEYS[key], ttl)
-  else
-    redis.call('PERSIST', KEYS[key])
-  end
-end
-return 1
-"""
+# Entries a command while building aside: at most 7 ms of Redis's single thread.
+BATCH: Final = 500
+# Seconds after which a build whose builder does not go on is abandoned.
+_LEASE: Final = 60
+# Scopes that a process remembers as kept up in Redis.
+_MOST: Final = 10_000
+_pack: Final = msgspec.msgpack.Encoder().encode
+# A guess which scopes are kept up: it saves a round trip or the rows' way, and decides nothing.
+_kept_up: set[BoardPeriod] = set()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -98,8 +57,7 @@ class BoardPeriod:
         return [f"{base}:{part}" for part in ("rank", "player", "new:rank", "new:player")]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """What ranks a player in a board's period, at a version."""
 
     scope: BoardPeriod
@@ -108,40 +66,102 @@ class Place:
     achieved_at: datetime
     version: int
 
-    @classmethod
-    def of_row(cls, row: Sequence[Any]) -> Place:
-        """From a row of the columns that `upserts` returns and `selectors` selects."""
-        return cls(
-            scope=BoardPeriod(
-                game_id=row[0],
-                board=row[1],
-                period=Period(row[2]),
-                period_start=row[3].astimezone(UTC),
-            ),
-            player_id=row[4],
-            rank_key=row[5],
-            achieved_at=row[6].astimezone(UTC),
-            version=row[7],
-        )
+    def copy(self) -> tuple[str, str, str]:
+        """What Redis holds of it: the player's field, the double as text and the member."""
+        double, member = double_and_member(self.rank_key, self.achieved_at, self.player_id)
+        return f"{self.version} {member}", double, member
 
-    def arguments(self) -> list[str | int]:
-        member = member_of(self.rank_key, self.achieved_at, self.player_id)
-        return [self.player_id, self.version, repr(double_of(self.rank_key)), member]
+
+def places_of(rows: Iterable[Sequence[Any]]) -> Iterator[Place]:
+    """From rows of the columns that `upserts` returns and `selectors` selects.
+
+    Times may be text as PostgreSQL writes it: many rows share a few of them.
+    """
+    scopes: dict[Any, BoardPeriod] = {}
+    times: dict[Any, datetime] = {}
+    for row in rows:
+        key, achieved_at = row[:4], row[6]
+        scope = scopes.get(key)
+        if scope is None:
+            game_id, board, period, start = key
+            scope = scopes[key] = BoardPeriod(
+                game_id=game_id, board=board, period=Period(period), period_start=_moment(start)
+            )
+        at = times.get(achieved_at)
+        if at is None:
+            at = times[achieved_at] = _moment(achieved_at)
+        yield Place(scope, row[4], row[5], at, row[7])
+
+
+def _moment(value: datetime | str) -> datetime:
+    moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return moment.astimezone(UTC)
 
 
 def put(places: Iterable[Place]) -> None:
-    """Write places that are newer than those in Redis, one round trip. Raises CacheUnavailable."""
-    scopes: dict[BoardPeriod, list[str | int]] = defaultdict(list)
-    for place in places:
-        scopes[place.scope] += place.arguments()
-    if not scopes:
-        return
+    """Keep up the orders that Redis holds or builds, with places that are newer than its own.
+
+    Called after the commit, so what is neither held nor built now needs nothing: a build that
+    begins later reads it from PostgreSQL. Raises CacheUnavailable.
+    """
+    scopes = _newest(places)
+    sure = [scope for scope in scopes if scope in _kept_up]
     with outages():
-        script = client().register_script(_PUT)
-        pipeline = client().pipeline(transaction=False)
-        for scope, arguments in scopes.items():
-            script(keys=scope.keys(), args=[TTL[scope.period], *arguments], client=pipeline)
-        pipeline.execute()
+        wanted = sure + _held_or_built([scope for scope in scopes if scope not in _kept_up])
+        for scope, kept_up in zip(wanted, _put(scopes, wanted), strict=True):
+            (_kept_up.add if kept_up else _kept_up.discard)(scope)
+    if len(_kept_up) > _MOST:
+        _kept_up.clear()
+
+
+def _newest(places: Iterable[Place]) -> dict[BoardPeriod, dict[str, Place]]:
+    """By scope, each player once: two halves of a bisected chunk may both have changed an entry."""
+    # By identity first: a scope's hash costs more than all else here.
+    groups: dict[int, tuple[BoardPeriod, dict[str, Place]]] = {}
+    for place in places:
+        group = groups.get(id(place.scope))
+        if group is None:
+            group = groups[id(place.scope)] = (place.scope, {})
+        held = group[1].setdefault(place.player_id, place)
+        if held.version < place.version:
+            group[1][place.player_id] = place
+    scopes: dict[BoardPeriod, dict[str, Place]] = {}
+    for scope, found in groups.values():
+        known = scopes.setdefault(scope, found)
+        if known is not found:
+            for player_id, place in found.items():
+                if known.setdefault(player_id, place).version < place.version:
+                    known[player_id] = place
+    return scopes
+
+
+def _held_or_built(scopes: Sequence[BoardPeriod]) -> list[BoardPeriod]:
+    if not scopes:
+        return []
+    pipeline = client().pipeline(transaction=False)
+    for scope in scopes:
+        _, players, _, building = scope.keys()
+        pipeline.exists(players, building)
+    return [scope for scope, there in zip(scopes, pipeline.execute(), strict=True) if there]
+
+
+def _put(
+    scopes: Mapping[BoardPeriod, Mapping[str, Place]], wanted: Sequence[BoardPeriod]
+) -> list[Any]:
+    if not wanted:
+        return []
+    return PUT.run_all(
+        client(),
+        [(scope.keys(), (TTL[scope.period], _rows(scopes[scope].values()))) for scope in wanted],
+    )
+
+
+def _rows(places: Iterable[Place]) -> bytes:
+    rows: list[str] = []
+    for place in places:
+        told, double, _ = place.copy()
+        rows += (place.player_id, told, double)
+    return _pack(rows)
 
 
 def size(scope: BoardPeriod) -> int | None:
@@ -178,30 +198,21 @@ class Builder:
         self.scope = scope
         self.token = token
 
-    def begin(self) -> None:
-        """From here on writers write what is being built, too; take the snapshot after this."""
-        _, _, rank, players = self.scope.keys()
-        with outages():
-            pipeline = client().pipeline(transaction=True)
-            pipeline.delete(rank, players)
-            pipeline.hset(players, "", self.token)
-            pipeline.expire(players, 600)  # an abandoned build disappears
-            pipeline.execute()
+    def begin(self) -> bool:
+        """Whether the build is ours; False while another builds.
 
-    def add(self, places: Sequence[Place]) -> None:
-        """Add places of the snapshot."""
-        keys = self.scope.keys()
-        with outages():
-            script = client().register_script(_PUT)
-            for start in range(0, len(places), _BATCH):
-                arguments: list[str | int] = [0]
-                for place in places[start : start + _BATCH]:
-                    arguments += place.arguments()
-                # The build's keys stand where the live ones do; nothing is built beside them.
-                script(keys=[keys[2], keys[3], keys[2] + ":-", keys[3] + ":-"], args=arguments)
+        From here on writers write what is being built, too; take the snapshot after this.
+        """
+        return self._run(BEGIN, self.token, _LEASE)
+
+    def add(self, places: Iterable[Place]) -> bool:
+        """Add places of the snapshot; False where the build is lost (see `finish`)."""
+        return self._run(ADD, self.token, _LEASE, _rows(places))
 
     def finish(self) -> bool:
-        """Rename in; False where the build was lost (Redis emptied) or taken over."""
+        """Rename in; False where the build was lost (Redis emptied, lease over) or another's."""
+        return self._run(FINISH, self.token, TTL[self.scope.period])
+
+    def _run(self, script: Script, *arguments: Any) -> bool:
         with outages():
-            script = client().register_script(_FINISH)
-            return bool(script(keys=self.scope.keys(), args=[self.token, TTL[self.scope.period]]))
+            return bool(script.run(client(), self.scope.keys(), *arguments))

@@ -19,19 +19,26 @@ _EXPONENT_BIAS: Final = 5_000
 _MICROSECOND: Final = timedelta(microseconds=1)
 # Microseconds since 1970; 18 digits reach the year 9999 and beyond.
 _TIME_DIGITS: Final = 18
+# Every integer up to here is a double.
+_EXACT_DOUBLES: Final = 2**53
 _COMPLEMENT: Final = str.maketrans("0123456789", "9876543210")
 
 
-def double_of(rank_key: Decimal) -> float:
-    """The double by which Redis orders first; never decreasing in the rank key."""
-    return float(rank_key)
+def double_and_member(rank_key: Decimal, achieved_at: datetime, player_id: str) -> tuple[str, str]:
+    """The double by which Redis orders first, as text, and the member.
 
-
-def member_of(rank_key: Decimal, achieved_at: datetime, player_id: str) -> str:
-    """The member: among members of one double, byte order is rank order."""
-    rest = _EXACT.subtract(rank_key, Decimal(repr(float(rank_key))))
-    microseconds = (achieved_at - EPOCH) // _MICROSECOND
-    return f"{_ordered(rest)}{microseconds:0{_TIME_DIGITS}d}{player_id}"
+    The double never decreases in the rank key; among members of one double, byte order is rank
+    order.
+    """
+    integer = int(rank_key)
+    if -_EXACT_DOUBLES <= integer <= _EXACT_DOUBLES and integer == rank_key:
+        double, rest = str(integer), _EQUAL  # nearly every score, in a third of the time
+    else:
+        double = repr(float(rank_key))
+        rest = _ordered(_EXACT.subtract(rank_key, Decimal(double)))
+    since = achieved_at - EPOCH
+    microseconds = (since.days * 86400 + since.seconds) * 1_000_000 + since.microseconds
+    return double, f"{rest}{microseconds:0{_TIME_DIGITS}d}{player_id}"
 
 
 def parse(member: str, double: float) -> tuple[Decimal, datetime, str]:

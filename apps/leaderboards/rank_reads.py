@@ -6,16 +6,14 @@ All raise CacheUnavailable.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 from typing import Any
-
-from redis.commands.core import Script
 
 from apps.leaderboards.cursors import Seek
 from apps.leaderboards.rank_index import BoardPeriod
-from apps.leaderboards.rank_members import double_of, member_of, parse
-from apps.leaderboards.read_scripts import AROUND, LOOKUP, PAGE, TOO_DEEP
+from apps.leaderboards.rank_members import double_and_member, parse
+from apps.leaderboards.rank_scripts import Script
 from apps.leaderboards.ranks import RankMode
+from apps.leaderboards.read_scripts import AROUND, LOOKUP, PAGE, TOO_DEEP
 from apps.leaderboards.windows import Found, Line, Window
 from apps.ledger.cache import client, outages
 
@@ -32,8 +30,8 @@ def page(scope: BoardPeriod, mode: RankMode, limit: int, seek: Seek | None) -> W
     """`limit` entries from the top, or next to a place. Raises OrderIncomplete, TooDeep."""
     arguments: list[str | int] = [mode.value, limit]
     if seek is not None:
-        arguments += [seek.side.value, repr(double_of(seek.rank_key))]
-        arguments.append(member_of(seek.rank_key, seek.achieved_at, seek.player_id))
+        arguments.append(seek.side.value)
+        arguments += double_and_member(seek.rank_key, seek.achieved_at, seek.player_id)
     return _window(_run(PAGE, scope, arguments))
 
 
@@ -55,17 +53,12 @@ def lookup(scope: BoardPeriod, mode: RankMode, player_ids: Sequence[str]) -> Fou
     )
 
 
-def _run(script: str, scope: BoardPeriod, arguments: Sequence[str | int]) -> Any:
+def _run(script: Script, scope: BoardPeriod, arguments: Sequence[str | int]) -> Any:
     with outages():
-        reply = _script(script)(keys=scope.keys()[:2], args=arguments, client=client())
+        reply = script.run(client(), scope.keys()[:2], *arguments)
     if reply is None:
         raise OrderIncomplete
     return reply
-
-
-@cache
-def _script(text: str) -> Script:
-    return client().register_script(text)
 
 
 def _window(reply: Any) -> Window:

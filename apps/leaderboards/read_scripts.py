@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from apps.leaderboards.rank_scripts import Script
+
 # What counting distinct scores may cost, in entries read (2.5 us each at a million players); a jump
 # over a group of equals costs as much as 12. So 5 ms of Redis's single thread at most.
 DENSE_EFFORT: Final = 2_000
@@ -98,7 +100,7 @@ end
 # ARGV: mode, limit, then a side (see cursors), double and member; no side: from the top.
 # Answer: players, entries ahead of the first, those of a better score, distinct scores among these,
 # then members and doubles in turn.
-PAGE: Final = (
+PAGE: Final = Script.of(
     _COMMON
     + """
 local limit, side, double, member = tonumber(ARGV[2]), ARGV[3], ARGV[4], ARGV[5]
@@ -113,7 +115,7 @@ return window(math.max(place - limit, 0), place)
 
 # ARGV: mode, player, neighbours on each side. Answer as PAGE's; players alone where the player has
 # no entry. At an edge the window is shifted, not cut.
-AROUND: Final = (
+AROUND: Final = Script.of(
     _COMMON
     + """
 local held, each = redis.call('HGET', players, ARGV[2]), tonumber(ARGV[3])
@@ -128,7 +130,7 @@ return window(from, from + width)
 
 # ARGV: mode, players. Answer: players, then for each that has an entry, in rank order: entries
 # ahead, those of a better score, distinct scores among these, member, double.
-LOOKUP: Final = (
+LOOKUP: Final = Script.of(
     _COMMON
     + """
 local found = {}

@@ -1,7 +1,7 @@
 """Reading a board from PostgreSQL: what Redis answers, from the rows themselves.
 
-Needs no index but that of the players (`leaderboards_entry`); each read passes over the board's
-period a few times.
+Each read passes over the board's period a few times, by the index of its scope: there is none by
+rank (decision 0036).
 """
 
 from __future__ import annotations

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Context, Decimal
 from enum import StrEnum
-from typing import Any, Final
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
 
 from apps.leaderboards.periods import Period
 from apps.ledger.failures import EventRefused
@@ -57,8 +58,7 @@ class Definition:
     timezone: str = "UTC"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """What one player has on one board in one period.
 
     `moved` tells whether any score but zero has come in: adding zero must not make a player
@@ -70,6 +70,7 @@ class Standing:
     moved: bool
 
 
+_INTEGERS_END: Final = 10**MAX_INTEGER_DIGITS
 DEFAULT_BOARD: Final = "default"
 _INDEX: Final = re.compile("0|[1-9][0-9]*")  # RFC 6901, section 4
 _DEFAULT_SCORING: Final[Mapping[str, Scoring]] = {
@@ -101,6 +102,8 @@ def score_of(scoring: Scoring, data: Any) -> Decimal | None:
     found = resolve(scoring.pointer, data)
     if found is None:
         return scoring.absent
+    if type(found) is int and -_INTEGERS_END < found < _INTEGERS_END:
+        return Decimal(found)  # nearly every score; the digits need no look
     if isinstance(found, bool) or not isinstance(found, int | Decimal):
         kind = type(found).__name__
         raise EventRefused("score_invalid", f"data{scoring.pointer} must be a number, is {kind}")
@@ -119,8 +122,7 @@ def score_of(scoring: Scoring, data: Any) -> Decimal | None:
 def resolve(pointer: str, document: Any) -> Any:
     """What a JSON Pointer (RFC 6901) points to; None where there is nothing."""
     value = document
-    for step in pointer.split("/")[1:]:
-        name = step.replace("~1", "/").replace("~0", "~")
+    for name in _steps(pointer):
         if isinstance(value, dict):
             value = value.get(name)
         elif isinstance(value, list) and _INDEX.fullmatch(name):
@@ -130,9 +132,14 @@ def resolve(pointer: str, document: Any) -> Any:
     return value
 
 
+@lru_cache(maxsize=4096)
+def _steps(pointer: str) -> tuple[str, ...]:
+    return tuple(step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:])
+
+
 def standing(score: Decimal, at: datetime) -> Standing:
     """The standing after a single event."""
-    return Standing(score=score, achieved_at=at, moved=score != 0)
+    return Standing(score, at, score != 0)
 
 
 def merge(operator: Operator, order: Order, one: Standing, other: Standing) -> Standing:
@@ -143,19 +150,17 @@ def merge(operator: Operator, order: Order, one: Standing, other: Standing) -> S
     if operator is Operator.SUM:
         return _summed(one, other)
     if one.score == other.score:
-        return replace(one, achieved_at=min(one.achieved_at, other.achieved_at))
+        return one._replace(achieved_at=min(one.achieved_at, other.achieved_at))
     return one if (one.score > other.score) == (order is Order.DESC) else other
 
 
 def _summed(one: Standing, other: Standing) -> Standing:
-    if one.moved and other.moved:
-        at = max(one.achieved_at, other.achieved_at)
-    elif one.moved or other.moved:
-        at = one.achieved_at if one.moved else other.achieved_at
-    else:
-        at = min(one.achieved_at, other.achieved_at)
-    return Standing(
-        score=EXACT.add(one.score, other.score),
-        achieved_at=at,
-        moved=one.moved or other.moved,
-    )
+    score, at, moved = one
+    more, then, moves = other
+    if moved and moves:
+        at = max(at, then)
+    elif moves:
+        at = then
+    elif not moved:
+        at = min(at, then)
+    return Standing(EXACT.add(score, more), at, moved or moves)

@@ -14,7 +14,7 @@ from django.db.models import Q
 from apps.leaderboards import rank_build, rank_index
 from apps.leaderboards.models import Board, Entry, EntryQuerySet
 from apps.leaderboards.periods import Period
-from apps.leaderboards.rank_index import BoardPeriod, Place
+from apps.leaderboards.rank_index import BoardPeriod, Place, places_of
 from apps.leaderboards.rank_members import parse
 from apps.leaderboards.rules import (
     DEFAULT_BOARD,
@@ -90,7 +90,7 @@ def places(touched: Iterable[tuple[str, datetime, str]]) -> list[Place]:
     wanted = Q(pk__in=[])
     for (game_id, period_start), players in groups.items():
         wanted |= Q(game_id=game_id, period_start=period_start, player_id__in=players)
-    return [Place.of_row(row) for row in Entry.objects.filter(wanted).values_list(*_PLACE)]
+    return list(places_of(Entry.objects.filter(wanted).values_list(*_PLACE)))
 
 
 def top(scope: BoardPeriod, order: Order, limit: int) -> Top:
@@ -102,7 +102,8 @@ def top(scope: BoardPeriod, order: Order, limit: int) -> Top:
             total = rank_index.size(scope)
         if total is not None:
             found = rank_index.top(scope, limit)
-            return Top(total=total, entries=tuple(_ranked(m, d, order) for m, d in found))
+            if len(found) == min(limit, total):  # else the order went in between
+                return Top(total=total, entries=tuple(_ranked(m, d, order) for m, d in found))
     except CacheUnavailable as error:
         logger.warning("board read past the cache", extra={"error": str(error)})
     return top_from_rows(scope, limit)

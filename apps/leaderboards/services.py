@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from apps.contract.chunk import Record, decode_records
 from apps.contract.queues import Consumer
-from apps.leaderboards import locks, rank_index, selectors
+from apps.leaderboards import rank_index, selectors
 from apps.leaderboards.folding import Deltas, scores
+from apps.leaderboards.known_boards import KnownBoards, Memory
 from apps.leaderboards.models import Entry, LeaderboardsAppliedEvent
 from apps.leaderboards.periods import start_of
 from apps.leaderboards.rank_index import Place
-from apps.leaderboards.rules import Definition, Operator
+from apps.leaderboards.rules import Operator
 from apps.ledger.failures import EventRefused
 from apps.ledger.services import Applied
 
-Definitions = Mapping[str, list[Definition]]
+_memory = Memory()
 
 
 class LeaderboardsConsumer:
@@ -26,16 +27,14 @@ class LeaderboardsConsumer:
 
     def apply(self, records: str) -> Applied:
         decoded = decode_records(records)
-        locks.hold_boards_still()
-        definitions = selectors.definitions({record.game_id for record in decoded})
-        scoring = [record for record in decoded if _counts(definitions, record)]
-        merged = merge_events(scoring, definitions)
+        boards, scoring, claimed = _claim(decoded)
+        merged = _merge_events(boards, scoring, claimed)
         repeated = merged.applied + len(merged.refused) < len(scoring)
         return Applied(
             applied=len(decoded) - len(scoring) + merged.applied,
             # Who applied a repeated event before, in another cut or from the log, may not have
             # come to its Redis write.
-            changes=_places(decoded, definitions) if repeated else merged.changes,
+            changes=_places(boards, decoded) if repeated else merged.changes,
             refused=merged.refused,
         )
 
@@ -44,30 +43,51 @@ class LeaderboardsConsumer:
 
     def changes_of(self, records: str) -> list[Any]:
         decoded = decode_records(records)
-        return _places(decoded, selectors.definitions({record.game_id for record in decoded}))
+        # Without a stamp: the boards as they stand in this transaction.
+        boards = KnownBoards().read(None, {record.game_id for record in decoded})
+        return _places(boards, decoded)
 
 
-def merge_events(records: Iterable[Record], definitions: Definitions) -> Applied:
-    """Claim the records and merge their scores into all boards of `definitions`.
+def _claim(records: Sequence[Record]) -> tuple[KnownBoards, list[Record], frozenset[str]]:
+    """The boards, the records that they count, and the ids of those that are claimed now."""
+    boards = _memory.boards
+    games = {record.game_id for record in records}
+    scoring = _scoring(boards, records)
+    claim = LeaderboardsAppliedEvent.claim(record.event_id for record in scoring)
+    if boards.stand(claim.stamp, games):
+        return boards, scoring, claim.claimed
+    # Other boards than we knew may count other events: give back, and claim by what stands now.
+    boards = _memory.boards = boards.read(claim.stamp, games)
+    if claim.claimed:
+        LeaderboardsAppliedEvent.release(claim.claimed)
+    scoring = _scoring(boards, records)
+    claim = LeaderboardsAppliedEvent.claim(record.event_id for record in scoring)
+    return boards, scoring, claim.claimed
+
+
+def _scoring(boards: KnownBoards, records: Iterable[Record]) -> list[Record]:
+    counting = boards.counting
+    return [record for record in records if counting(record.game_id, record.event_type)]
+
+
+def _merge_events(
+    boards: KnownBoards, records: Iterable[Record], claimed: frozenset[str]
+) -> Applied:
+    """Merge the scores of the claimed records into all boards that count them.
 
     Runs in the caller's transaction. The first of equal ids counts.
     """
-    first: dict[str, Record] = {}
-    for record in records:
-        first.setdefault(record.event_id, record)
-    claimed = LeaderboardsAppliedEvent.claim(first) if first else set()
+    left = set(claimed)
     deltas = Deltas()
     refused: list[tuple[Record, Exception]] = []
-    for event_id, record in first.items():
-        if event_id not in claimed:
+    for record in records:
+        if record.event_id not in left:
             continue
+        left.remove(record.event_id)
+        counting = boards.counting(record.game_id, record.event_type)
         try:
             found = scores(
-                definitions[record.game_id],
-                record.event_type,
-                record.player_id,
-                record.timestamp,
-                bytes(record.data),
+                counting, record.event_type, record.player_id, record.timestamp, record.data
             )
         except EventRefused as error:
             refused.append((record, error))
@@ -84,13 +104,13 @@ def merge_events(records: Iterable[Record], definitions: Definitions) -> Applied
 def merge(deltas: Deltas) -> list[Place]:
     """Write the deltas; the places that changed."""
     return [
-        Place.of_row(row)
+        place
         for operator in Operator
-        for row in Entry.objects.merge(operator, deltas.rows(operator))
+        for place in rank_index.places_of(Entry.objects.merge(operator, deltas.rows(operator)))
     ]
 
 
-def _places(records: Iterable[Record], definitions: Definitions) -> list[Place]:
+def _places(boards: KnownBoards, records: Iterable[Record]) -> list[Place]:
     """The places that the records touch, as they stand now."""
     touched = {
         (
@@ -99,12 +119,7 @@ def _places(records: Iterable[Record], definitions: Definitions) -> list[Place]:
             record.player_id,
         )
         for record in records
-        for definition in definitions[record.game_id]
-        if record.event_type in definition.scoring
+        for definition in boards.counting(record.game_id, record.event_type)
         for period in definition.periods
     }
     return selectors.places(touched)
-
-
-def _counts(definitions: Definitions, record: Record) -> bool:
-    return any(record.event_type in d.scoring for d in definitions[record.game_id])

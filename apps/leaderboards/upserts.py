@@ -9,26 +9,42 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
+from psycopg2.extensions import new_type
 
+from apps.leaderboards.locks import BOARDS
 from apps.leaderboards.rules import Operator
 from apps.ledger import versions
 
-CLAIM: Final = """
+_CLAIM: Final = """
 INSERT INTO leaderboards_applied_events (event_id)
-SELECT unnest(%s::uuid[]) ON CONFLICT (event_id) DO NOTHING RETURNING event_id::text
+SELECT unnest(%(ids)s::uuid[]) ON CONFLICT (event_id) DO NOTHING RETURNING event_id
+"""
+# One round trip, two statements: the second sees what was committed while the first waited for its
+# lock. The ids come back only where some were claimed before.
+CLAIM: Final = f"""
+SELECT pg_advisory_xact_lock_shared({BOARDS});
+WITH claimed AS ({_CLAIM})
+SELECT (SELECT stamp::text FROM boards_stamp), CASE WHEN (SELECT count(*) FROM claimed) < %(count)s
+       THEN ARRAY(SELECT event_id::text FROM claimed) END
 """
 RELEASE: Final = "DELETE FROM leaderboards_applied_events WHERE event_id = ANY(%s::uuid[])"
 
+# A delta counts in every scope of its part. The order is that of the unique index: the periods of a
+# player lie side by side in it.
 _INSERT: Final = f"""
 INSERT INTO leaderboards AS l (game_id, board, period, period_start, player_id, score, rank_key,
                                achieved_at, moved, version)
-SELECT r.game_id, r.board, r.period, r.period_start, r.player_id, r.score, r.rank_key,
-       r.achieved_at, r.moved, {versions.FRESH}
-  FROM json_to_recordset(%s::json) AS r(
-       game_id text, board text, period text, period_start timestamptz, player_id text,
-       score numeric, rank_key numeric, achieved_at timestamptz, moved boolean)
- ORDER BY r.game_id, r.board, r.period, r.period_start, r.player_id
-    ON CONFLICT (game_id, board, period, period_start, player_id) DO UPDATE SET
+SELECT s.game_id, s.board, s.period, s.period_start, d.player_id, d.score,
+       CASE WHEN s.descending THEN -d.score ELSE d.score END, d.achieved_at, d.moved,
+       {versions.FRESH}
+  FROM json_to_recordset(%(deltas)s::json) AS d(
+       part int, player_id text, score numeric, achieved_at timestamptz, moved boolean)
+  JOIN json_to_recordset(%(scopes)s::json) AS s(
+       part int, game_id text, board text, period text, period_start timestamptz,
+       descending boolean) ON s.part = d.part
+ ORDER BY d.player_id COLLATE "C", s.game_id COLLATE "C", s.board COLLATE "C",
+       s.period COLLATE "C", s.period_start
+    ON CONFLICT (player_id, game_id, board, period, period_start) DO UPDATE SET
 """
 _RETURNING: Final = """
 RETURNING l.game_id, l.board, l.period, l.period_start, l.player_id, l.rank_key, l.achieved_at,
@@ -55,6 +71,8 @@ MERGE: Final = {
     Operator.SUM: _INSERT + _SUM + _RETURNING,
 }
 
+# timestamptz, by its OID in PostgreSQL's catalogue: psycopg2 makes a datetime of every value.
+TIMES_AS_TEXT: Final = new_type((1184,), "TIMES_AS_TEXT", lambda value, cursor: value)
 _encoder = msgspec.json.Encoder(decimal_format="string")
 
 

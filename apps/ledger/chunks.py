@@ -2,43 +2,75 @@
 
 from __future__ import annotations
 
-from django.db import connection, transaction
+from typing import Final
 
 from apps.contract.chunk import Chunk
 from apps.contract.queues import Consumer
+from apps.database.prepared import Prepared
 
+_KEY_TYPES: Final = {
+    "consumer": "text",
+    "topic_id": "uuid",
+    "partition": "integer",
+    "first_offset": "bigint",
+    "next_offset": "bigint",
+}
+_ROW_TYPES: Final = {
+    **_KEY_TYPES,
+    "applied": "integer",
+    "duplicates": "integer",
+    "dead": "integer",
+    "cached": "boolean",
+}
+_KEY: Final = """
+consumer = %(consumer)s AND topic_id = %(topic_id)s AND partition = %(partition)s
+   AND first_offset = %(first_offset)s AND next_offset = %(next_offset)s
+"""
 # Below the consumer's position the chunk's own row may be pruned: the position says done as well.
-_CLAIM = """
+_CLAIM: Final = Prepared(
+    "claim_chunk",
+    _ROW_TYPES,
+    """
 INSERT INTO applied_chunks (consumer, topic_id, partition, first_offset, next_offset,
-                            applied, duplicates, dead)
-SELECT %(consumer)s, %(topic_id)s, %(partition)s, %(first_offset)s, %(next_offset)s, 0, 0, 0
+                            applied, duplicates, dead, cached)
+SELECT %(consumer)s, %(topic_id)s, %(partition)s, %(first_offset)s, %(next_offset)s,
+       %(applied)s, %(duplicates)s, %(dead)s, %(cached)s
  WHERE NOT EXISTS (
        SELECT 1 FROM consumer_positions AS p
         WHERE p.consumer = %(consumer)s AND p.topic_id = %(topic_id)s
           AND p.partition = %(partition)s AND p.next_offset >= %(next_offset)s)
     ON CONFLICT DO NOTHING
-"""
-_COUNT = """
+""",
+)
+_COUNT: Final = Prepared(
+    "count_chunk",
+    _ROW_TYPES,
+    f"""
 UPDATE applied_chunks SET applied = %(applied)s, duplicates = %(duplicates)s, dead = %(dead)s,
        cached = %(cached)s
- WHERE consumer = %(consumer)s AND topic_id = %(topic_id)s AND partition = %(partition)s
-   AND first_offset = %(first_offset)s AND next_offset = %(next_offset)s
-"""
-_CACHED = """
+ WHERE {_KEY}
+""",
+)
+# One statement is its own transaction, without the BEGIN and COMMIT of a block. Not worth waiting
+# for the disk: lost, it only costs one more Redis write.
+_CACHED: Final = Prepared(
+    "mark_chunk_cached",
+    _KEY_TYPES,
+    f"""
 UPDATE applied_chunks SET cached = true
- WHERE consumer = %(consumer)s AND topic_id = %(topic_id)s AND partition = %(partition)s
-   AND first_offset = %(first_offset)s AND next_offset = %(next_offset)s AND NOT cached
-"""
+  FROM (SELECT set_config('synchronous_commit', 'off', true)) AS unhurried(setting)
+ WHERE {_KEY} AND NOT cached AND unhurried.setting = 'off'
+""",
+)
 
 
 def claim(consumer: Consumer, chunk: Chunk) -> bool:
     """Claim the chunk in this transaction; False where it is done already.
 
-    Waits while another transaction holds the same claim.
+    The row says what most chunks come to; `count` must follow in the same transaction. Waits while
+    another transaction holds the same claim.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(_CLAIM, key_of(consumer, chunk))
-        return bool(cursor.rowcount)
+    return bool(_CLAIM.execute({**key_of(consumer, chunk), **_expected(consumer, chunk)}))
 
 
 def count(
@@ -46,16 +78,19 @@ def count(
 ) -> None:
     """Note in the claimed chunk what became of its events; `cached`: Redis needs no write."""
     counts = {"applied": applied, "duplicates": duplicates, "dead": dead, "cached": cached}
-    with connection.cursor() as cursor:
-        cursor.execute(_COUNT, {**key_of(consumer, chunk), **counts})
+    if counts != _expected(consumer, chunk):
+        _COUNT.execute({**key_of(consumer, chunk), **counts})
+
+
+def _expected(consumer: Consumer, chunk: Chunk) -> dict[str, int | bool]:
+    """All events applied, and Redis to be written by who has a cache at all."""
+    cached = consumer is Consumer.LOGGING
+    return {"applied": chunk.events, "duplicates": 0, "dead": 0, "cached": cached}
 
 
 def mark_cached(consumer: Consumer, chunk: Chunk) -> None:
     """Note that Redis has what the chunk changed; the bridge sends it again until then."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        # Not worth waiting for the disk: lost, it only costs one more Redis write.
-        cursor.execute("SET LOCAL synchronous_commit = off")
-        cursor.execute(_CACHED, key_of(consumer, chunk))
+    _CACHED.execute(key_of(consumer, chunk))
 
 
 def key_of(consumer: Consumer, chunk: Chunk) -> dict[str, str | int]:

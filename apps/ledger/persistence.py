@@ -25,8 +25,7 @@ logger = logging.getLogger(__name__)
 
 FIRST_WAIT: Final = 0.05  # seconds
 LONGEST_WAIT: Final = 2.0  # seconds
-# Below the broker's visibility timeout (300 s), or the message would be handed out twice while
-# held. The bridge sends the chunk again after its lease.
+# The bridge sends the chunk again after its lease, perhaps to a worker that can do better.
 HELD_AT_MOST: Final = 120.0  # seconds
 
 
@@ -89,9 +88,9 @@ def _measured(delivery: Delivery) -> Outcome:
     metrics.consumer_stopped.labels(consumer=name).set(0)
     if not outcome.redelivered:
         now = epoch(datetime.now(UTC))
-        latency = metrics.processing_latency.labels(consumer=name)
-        for accepted in chunk.accepted_at:
-            latency.observe(max(0.0, now - accepted))
+        metrics.processing_latency.labels(consumer=name).observe_all(
+            [max(0.0, now - accepted) for accepted in chunk.accepted_at]
+        )
         processed = metrics.events_processed
         processed.labels(consumer=name, outcome="applied").inc(outcome.applied)
         processed.labels(consumer=name, outcome="duplicate").inc(outcome.duplicates)

@@ -10,7 +10,7 @@ from django.db import connection
 from apps.contract.queues import Consumer
 from apps.leaderboards import locks, rank_index, selectors
 from apps.leaderboards.periods import Period
-from apps.leaderboards.rank_index import BoardPeriod, Place
+from apps.leaderboards.rank_index import BoardPeriod, Place, places_of
 from apps.ledger.versions import FRESH
 from apps.reconcile import scores
 from apps.reconcile import selectors as reading
@@ -111,7 +111,7 @@ class BoardsProjection:
         parameters: dict[str, str | list[str]] = {"game_id": game_id, "players": players}
         with connection.cursor() as cursor:
             cursor.execute(_REBUILD, parameters)
-            changes: Changes = [Place.of_row(row) for row in cursor.fetchall()]
+            changes: Changes = list(places_of(cursor.fetchall()))
             cursor.execute(_REMOVE, parameters)
             return changes + [
                 BoardPeriod(

@@ -12,7 +12,7 @@ from django.db import connection
 from apps.leaderboards import rank_index, selectors
 from apps.leaderboards.models import Entry
 from apps.leaderboards.periods import Period
-from apps.leaderboards.rank_index import BoardPeriod, Place
+from apps.leaderboards.rank_index import BoardPeriod, Place, places_of
 from apps.leaderboards.rules import Order
 from apps.ledger.cache import client, outages
 from apps.reconcile import selectors as reading
@@ -25,11 +25,11 @@ _SCOPES: Final = """
 SELECT DISTINCT board, period, period_start FROM leaderboards WHERE game_id = %s ORDER BY 1, 2, 3
 """
 _PLACES: Final = """
-SELECT game_id, board, period, period_start, player_id, rank_key, achieved_at, version
+SELECT game_id, board, period, period_start, player_id, rank_key, achieved_at, version, id
   FROM leaderboards
  WHERE game_id = %(game_id)s AND board = %(board)s AND period = %(period)s
-   AND period_start = %(start)s AND player_id > %(after)s
- ORDER BY player_id LIMIT %(size)s
+   AND period_start = %(start)s AND id > %(after)s
+ ORDER BY id LIMIT %(size)s
 """
 
 
@@ -103,7 +103,7 @@ def _odd(job: Job, scope: BoardPeriod) -> dict[str, Odd]:
 
 
 def _pages(scope: BoardPeriod) -> Iterator[list[Place]]:
-    after = ""
+    after = 0
     while True:
         with connection.cursor() as cursor:
             cursor.execute(
@@ -117,33 +117,32 @@ def _pages(scope: BoardPeriod) -> Iterator[list[Place]]:
                     "size": _PAGE,
                 },
             )
-            places = [Place.of_row(row) for row in cursor.fetchall()]
-        if not places:
+            rows = cursor.fetchall()
+        if not rows:
             return
-        yield places
-        after = places[-1].player_id
+        yield list(places_of(rows))
+        after = rows[-1][-1]
 
 
 def _compared(scope: BoardPeriod, places: Sequence[Place]) -> Iterator[Odd]:
     if not places:
         return
     rank, players, _, _ = scope.keys()
-    arguments = [place.arguments() for place in places]
+    copies = [place.copy() for place in places]
     with outages():
         pipeline = client().pipeline(transaction=False)
         pipeline.hmget(players, [place.player_id for place in places])
-        pipeline.zmscore(rank, [str(values[3]) for values in arguments])
+        pipeline.zmscore(rank, [member for _, _, member in copies])
         held, doubles = pipeline.execute()
-    for (player_id, version, double, member), copy, score in zip(
-        arguments, held, doubles, strict=True
+    for place, (expected, double, _), copy, score in zip(
+        places, copies, held, doubles, strict=True
     ):
-        expected = f"{version} {member}"
         told = None if copy is None else copy.decode("utf-8", "replace")
         if told != expected:
-            yield Odd(player_id=str(player_id), expected=expected, found=told)
+            yield Odd(player_id=place.player_id, expected=expected, found=told)
         elif score != float(double):
             found = f"{told} ranked by {score}"
-            yield Odd(player_id=str(player_id), expected=expected, found=found)
+            yield Odd(player_id=place.player_id, expected=expected, found=found)
 
 
 def _odd_of(scope: BoardPeriod, players: Sequence[str]) -> list[Odd]:

@@ -19,7 +19,7 @@ EVENTS = link_column(
 
 @admin.register(PlayerStatistics)
 class PlayerStatisticsAdmin(ReadOnlyAdmin):
-    """The newest players first; of one game, the busiest."""
+    """The newest players first. Who is busiest is a board of its own, with the operator count."""
 
     list_order = Keyset(fields=("id",), descending=True)
     searches = (
@@ -29,7 +29,7 @@ class PlayerStatisticsAdmin(ReadOnlyAdmin):
         ),
         IndexedSearch(
             words={"game": "game_id"},
-            order=Keyset(fields=("total_events", "id"), descending=True),
+            order=Keyset(fields=("id",), descending=True),
         ),
     )
     bare_words = ("player",)

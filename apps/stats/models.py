@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
-from django.db import connection, models
+from django.db import models
 from django.db.models.functions import Now
 
+from apps.database.prepared import Prepared
 from apps.ledger import versions
 from apps.ledger.models import AppliedEvent
 
 # One statement a chunk: claim, fold to one delta a player, upsert in key order. Equal ids inside
 # the chunk are reduced first: the claim returns an id once, the join would count it twice.
-_FOLD = f"""
+_FOLD: Final = Prepared(
+    "fold_statistics",
+    {"records": "json"},
+    f"""
 WITH records AS MATERIALIZED (
   SELECT DISTINCT ON (r.event_id) r.*
-    FROM json_to_recordset(%s::json) AS r(
+    FROM json_to_recordset(%(records)s) AS r(
          "offset" bigint, event_id uuid, event_type text, player_id text, game_id text,
          "timestamp" timestamptz)
    ORDER BY r.event_id, r."offset"
@@ -48,7 +52,8 @@ SELECT player_id, game_id, n, breakdown, first_at, last_at, {versions.FRESH} FRO
 RETURNING s.player_id, s.game_id, s.total_events, s.event_breakdown, s.first_event_at,
           s.last_event_at, s.version, (SELECT count(*) FROM claimed),
           (SELECT count(*) FROM records)
-"""
+""",
+)
 
 
 class StatsAppliedEvent(AppliedEvent):
@@ -68,9 +73,7 @@ class PlayerStatisticsQuerySet(models.QuerySet["PlayerStatistics"]):
         Returns the changed rows (player_id, game_id, total_events, event_breakdown,
         first_event_at, last_event_at, version, events applied by this call, different events).
         """
-        with connection.cursor() as cursor:
-            cursor.execute(_FOLD, [records])
-            return list(cursor.fetchall())
+        return _FOLD.fetch({"records": records})
 
 
 class PlayerStatistics(models.Model):
@@ -98,7 +101,9 @@ class PlayerStatistics(models.Model):
             ),
         )
         indexes = (
-            models.Index(name="player_statistics_busiest", fields=("game_id", "-total_events")),
+            # Of columns that never change: an index of a total would be written at each event,
+            # and would keep PostgreSQL from updating a row within its page.
+            models.Index(name="player_statistics_game", fields=("game_id", "-id")),
         )
 
     def __str__(self) -> str:

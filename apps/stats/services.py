@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
+from typing import Any, Final
+
+import msgspec
 
 from apps.contract.chunk import decode_records
 from apps.contract.queues import Consumer
@@ -11,6 +12,8 @@ from apps.ledger.services import Applied
 from apps.stats import cache, selectors
 from apps.stats.cache import Statistics
 from apps.stats.models import PlayerStatistics
+
+_breakdown: Final = msgspec.json.Decoder(dict[str, int])
 
 
 class StatsConsumer:
@@ -25,7 +28,7 @@ class StatsConsumer:
                 player_id=row[0],
                 game_id=row[1],
                 total_events=row[2],
-                events=json.loads(row[3]),  # Django has psycopg2 hand jsonb over as text
+                events=_breakdown.decode(row[3]),  # Django has psycopg2 hand jsonb over as text
                 first_event_at=row[4],
                 last_event_at=row[5],
                 version=row[6],

@@ -27,7 +27,7 @@ from tests.admin_site import (
     shown,
     walked,
 )
-from tests.builders import event_id
+from tests.builders import event_id, minutes
 
 pytestmark = pytest.mark.django_db
 
@@ -73,13 +73,12 @@ def test_the_pages_show_every_event_once_in_both_directions(operator: Client) ->
     assert [key for rows in reversed(backward) for key in rows] == newest_first
 
 
-def test_pages_of_a_game_follow_the_ranks_through_ties(operator: Client) -> None:
+def test_pages_of_a_game_follow_the_periods_through_ties(operator: Client) -> None:
     Entry.objects.bulk_create(
-        new_entry(number % 7, player_id=f"player-{number:03}") for number in range(230)
+        new_entry(1, player_id=f"player-{number:03}", period_start=minutes(number % 3))
+        for number in range(230)
     )
-    expected = Entry.objects.order_by(
-        "period_start", "rank_key", "achieved_at", "player_id"
-    ).values_list("pk", flat=True)
+    expected = Entry.objects.order_by("period_start", "pk").values_list("pk", flat=True)
     pages = walked(operator, ENTRIES, "next", q="game:chess board:points period:daily")
     assert [row.pk for rows in pages for row in rows] == list(expected)
 

@@ -93,12 +93,12 @@ def test_a_search_with_a_nul_is_refused(operator: Client) -> None:
     assert "Null characters" in said(response)
 
 
-def test_the_busiest_players_of_a_game_come_first(operator: Client) -> None:
+def test_the_newest_players_of_a_game_come_first(operator: Client) -> None:
     PlayerStatistics.objects.bulk_create(
         new_statistics(player, total) for player, total in (("ada", 2), ("bo", 9), ("cyd", 5))
     )
     rows = shown(show(operator, STATISTICS, q="game:chess"))
-    assert [row.player_id for row in rows] == ["bo", "cyd", "ada"]
+    assert [row.player_id for row in rows] == ["cyd", "bo", "ada"]
 
 
 def test_dead_letters_are_filtered_by_state_and_consumer(operator: Client) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 import redis
 
-from apps.leaderboards import board_reads, rank_build, rank_index, rank_reads
+from apps.leaderboards import board_reads, rank_index, rank_reads
 from apps.leaderboards.rank_build import WAITED_FOR, rebuild
 from apps.leaderboards.rank_reads import OrderIncomplete, TooDeep
 from apps.leaderboards.ranks import RankMode
@@ -16,7 +16,6 @@ from apps.leaderboards.rules import Order
 from gamemetrics.stack.processes import wait_until
 from tests.standings import SCOPE, fill_by_sql, oracle
 
-LOCK = SCOPE.keys()[0].removesuffix("rank") + "building"
 GREAT = WAITED_FOR + 1
 
 
@@ -38,7 +37,7 @@ def test_a_small_board_is_built_by_its_reader(cache: redis.Redis) -> None:
     fill_by_sql(10, "n")
     assert first() == "p10"
     assert rank_index.size(SCOPE) == 10
-    assert not cache.exists(LOCK)
+    assert not cache.exists(*SCOPE.keys()[2:])
 
 
 @pytest.mark.django_db
@@ -48,21 +47,12 @@ def test_a_board_of_all_time_stays_once_it_is_built(cache: redis.Redis) -> None:
     assert list(map(cache.ttl, SCOPE.keys())) == [-1, -1, -2, -2]
 
 
-@pytest.mark.django_db
-def test_an_abandoned_build_disappears(cache: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
-    fill_by_sql(3, "n")
-    monkeypatch.setattr(rank_index.Builder, "finish", lambda builder: False)
-    assert not rebuild(SCOPE)
-    assert all(0 < int(cache.ttl(key)) <= 600 for key in SCOPE.keys()[2:])
-
-
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("builders_end")
 def test_a_great_board_is_read_from_postgresql_while_it_is_built(cache: redis.Redis) -> None:
     fill_by_sql(GREAT, "n")
     assert first() == f"p{GREAT}"
     assert wait_until(lambda: rank_index.size(SCOPE) == GREAT, seconds=60)
-    assert wait_until(lambda: not cache.exists(LOCK), seconds=60)
     assert first() == f"p{GREAT}"
 
 
@@ -70,49 +60,24 @@ def test_a_great_board_is_read_from_postgresql_while_it_is_built(cache: redis.Re
 @pytest.mark.parametrize("players", [3, GREAT])
 def test_there_is_one_builder_at_a_time(cache: redis.Redis, players: int) -> None:
     fill_by_sql(players, "n")
-    cache.set(LOCK, "another builder")
+    other = rank_index.Builder(SCOPE, "another builder")
+    assert other.begin()
     assert first() == f"p{players}"
     assert not rebuild(SCOPE)
-    assert cache.get(LOCK) == b"another builder"
     with pytest.raises(OrderIncomplete):
         rank_reads.page(SCOPE, RankMode.ORDINAL, 1, None)
 
 
 @pytest.mark.django_db
-def test_a_builder_that_died_is_followed_after_its_time(cache: redis.Redis) -> None:
+def test_a_builder_that_died_is_followed_after_its_lease(cache: redis.Redis) -> None:
     fill_by_sql(3, "n")
-    cache.set(LOCK, "a builder that died", px=1)
-    assert wait_until(lambda: not cache.exists(LOCK), seconds=10)
+    assert rank_index.Builder(SCOPE, "a builder that died").begin()
+    building = SCOPE.keys()[3]
+    assert 0 < int(cache.pttl(building)) <= 60_000
+    cache.pexpire(building, 1)
+    assert wait_until(lambda: not cache.exists(building), seconds=10)
     assert first() == "p3"
     assert rank_index.size(SCOPE) == 3
-
-
-@pytest.mark.django_db
-def test_a_build_that_failed_is_not_tried_again_at_once(
-    cache: redis.Redis, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fill_by_sql(3, "n")
-    begin = rank_index.Builder.begin
-
-    def overtaken(builder: rank_index.Builder) -> None:
-        begin(builder)
-        cache.delete(*SCOPE.keys())
-
-    with monkeypatch.context() as patch:
-        patch.setattr(rank_index.Builder, "begin", overtaken)
-        assert first() == "p3"
-    assert 0 < int(cache.pttl(LOCK)) <= rank_build.LOCK_MS
-    assert first() == "p3"
-    assert rank_index.size(SCOPE) is None
-
-
-@pytest.mark.django_db
-def test_a_builder_whose_lock_is_gone_renames_nothing_in(cache: redis.Redis) -> None:
-    lock = rank_build.Lock(SCOPE)
-    assert lock.take() and lock.keep(1_000)
-    cache.set(LOCK, "another builder")
-    assert not lock.keep(1_000) and not lock.keep(0)
-    assert cache.get(LOCK) == b"another builder"
 
 
 @pytest.mark.django_db

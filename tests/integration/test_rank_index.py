@@ -115,13 +115,23 @@ def test_a_write_during_a_rebuild_is_not_lost(cache: redis.Redis) -> None:
 def test_a_rebuild_that_was_overtaken_renames_nothing_in(cache: redis.Redis) -> None:
     first, second = Builder(SCOPE, "first"), Builder(SCOPE, "second")
     places = score("ada", 1)
-    first.begin()
-    second.begin()
-    first.add(places)
+    assert first.begin()
+    cache.delete(SCOPE.keys()[3])  # as when its lease is over
+    assert second.begin()
+    assert not first.add(places)
     assert not first.finish()
-    second.add(places)
+    assert second.add(places)
     assert second.finish()
     assert rank_index.size(SCOPE) == 1
+
+
+def test_one_builds_while_the_others_read_from_postgresql(cache: redis.Redis) -> None:
+    score("ada", 1)
+    builder = Builder(SCOPE, "first")
+    assert builder.begin()
+    assert not Builder(SCOPE, "second").begin()
+    assert names(top(SCOPE, Order.DESC, 10)) == ["ada"]
+    assert rank_index.size(SCOPE) is None
 
 
 def test_a_rebuild_that_redis_forgot_renames_nothing_in(cache: redis.Redis) -> None:
@@ -133,6 +143,51 @@ def test_a_rebuild_that_redis_forgot_renames_nothing_in(cache: redis.Redis) -> N
     assert rank_index.size(SCOPE) is None
 
 
+def test_a_build_that_nobody_goes_on_with_is_given_up(cache: redis.Redis) -> None:
+    builder = Builder(SCOPE, "first")
+    builder.begin()
+    builder.add(score("ada", 1))
+    for key in SCOPE.keys()[2:]:
+        assert 0 < int(cache.ttl(key)) <= 60
+
+
+def test_an_alltime_order_has_no_end(cache: redis.Redis) -> None:
+    rank_index.put(score("ada", 1))
+    top(SCOPE, Order.DESC, 1)
+    assert [int(cache.ttl(key)) for key in SCOPE.keys()[:2]] == [-1, -1]
+
+
+def test_an_order_that_nobody_has_read_is_not_written(cache: redis.Redis) -> None:
+    rank_index.put(score("ada", 1))
+    assert cache.keys("lb:*") == []
+
+
+def test_what_is_left_of_an_order_that_is_not_complete_goes_with_the_next_write(
+    cache: redis.Redis,
+) -> None:
+    rank_index.put(score("ada", 1))
+    top(SCOPE, Order.DESC, 1)
+    rank_index.mark_incomplete(SCOPE)
+    rank_index.put(score("bo", 2))
+    assert cache.keys("lb:*") == []
+    assert names(top(SCOPE, Order.DESC, 10)) == ["bo", "ada"]
+
+
+def test_of_two_changes_of_one_player_in_a_write_the_newer_stays(cache: redis.Redis) -> None:
+    top(SCOPE, Order.DESC, 1)
+    for versions in ((3, 9), (12, 10)):
+        rank_index.put([place("ada", version, version=version) for version in versions])
+    assert [double for _, double in rank_index.top(SCOPE, 10)] == [-12.0]
+    assert rank_index.size(SCOPE) == 1
+
+
+def test_a_redis_that_forgot_its_scripts_is_told_them_again(cache: redis.Redis) -> None:
+    top(SCOPE, Order.DESC, 1)
+    cache.script_flush()
+    rank_index.put(score("ada", 1))
+    assert rank_index.size(SCOPE) == 1
+
+
 def test_a_board_without_entries_is_complete_and_empty(cache: redis.Redis) -> None:
     assert top(SCOPE, Order.DESC, 10) == Top(total=0, entries=())
     assert rank_index.size(SCOPE) == 0
@@ -141,7 +196,7 @@ def test_a_board_without_entries_is_complete_and_empty(cache: redis.Redis) -> No
 def test_a_period_outlives_its_last_write_for_a_while(cache: redis.Redis) -> None:
     daily = replace(SCOPE, period=Period.DAILY, period_start=NOW - timedelta(hours=12))
     top(daily, Order.DESC, 1)
-    rank_index.put([replace(place("ada", 1, version=1), scope=daily)])
+    rank_index.put([place("ada", 1, version=1)._replace(scope=daily)])
     for key in daily.keys()[:2]:
         assert 2 * 86400 < int(cache.ttl(key)) <= 3 * 86400
     assert cache.ttl(SCOPE.keys()[0]) == -2

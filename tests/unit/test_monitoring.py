@@ -9,15 +9,17 @@ import urllib.request
 from collections.abc import Iterator
 
 import pytest
-from prometheus_client import REGISTRY, Counter, Gauge, Histogram
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge
 from prometheus_client.parser import text_string_to_metric_families
 
 from apps.ingest.rate_limit import TokenBucket
 from apps.monitoring import metrics
+from apps.monitoring.many_histogram import ManyHistogram
+from apps.monitoring.metrics import LATENCY_BUCKETS
 from apps.monitoring.progress import Progress
 from apps.monitoring.server import MonitoringServer, serve
 
-KINDS = {Counter: "counter", Gauge: "gauge", Histogram: "histogram"}
+KINDS = {Counter: "counter", Gauge: "gauge", ManyHistogram: "histogram"}
 REQUIRED = {
     *("events_received_total", "events_published_total", "events_failed_total"),
     *("http_request_duration_seconds", "events_processed_total", "processing_latency_seconds"),
@@ -53,7 +55,7 @@ def exported() -> dict[str, tuple[str, tuple[str, ...]]]:
     """The metrics that the module has: name -> kind and labels."""
     found = {}
     for metric in vars(metrics).values():
-        if isinstance(metric, Counter | Gauge | Histogram):
+        if isinstance(metric, Counter | Gauge | ManyHistogram):
             kind = KINDS[type(metric)]
             (family,) = metric.describe()
             name = f"{family.name}_total" if kind == "counter" else family.name
@@ -133,3 +135,25 @@ def test_a_clock_that_goes_back_gives_no_tokens() -> None:
     assert bucket.take(99.0) > 0
     assert bucket.take(100.5) > 0
     assert bucket.take(102.0) == 0.0
+
+
+def test_observations_of_a_chunk_leave_what_each_alone_would() -> None:
+    amounts = [0.0, 0.002, 0.0021, 0.0499, 0.05, 0.05, 7.0, 3600.0, 9000.0]
+    alone, together = CollectorRegistry(), CollectorRegistry()
+    one_by_one = ManyHistogram("latency", "-", buckets=LATENCY_BUCKETS, registry=alone)
+    at_once = ManyHistogram("latency", "-", buckets=LATENCY_BUCKETS, registry=together)
+    for amount in amounts:
+        one_by_one.observe(amount)
+    at_once.observe_all(amounts[4:])
+    at_once.observe_all(amounts[:4])
+    at_once.observe_all([])
+
+    def numbers(registry: CollectorRegistry) -> dict[str, float]:
+        return {
+            f"{sample.name}{sample.labels}": sample.value
+            for metric in registry.collect()
+            for sample in metric.samples
+            if not sample.name.endswith("_created")
+        }
+
+    assert numbers(together) == pytest.approx(numbers(alone))

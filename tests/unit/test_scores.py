@@ -105,7 +105,9 @@ def test_a_score_counts_in_every_period_of_its_board() -> None:
     for scored in scores([definition], "player_score", "ada", NOW, '{"score": 2}') * 2:
         deltas.add(scored)
     rows = deltas.rows(Operator.SUM)
-    assert [(row["period"], row["score"], row["rank_key"]) for row in rows] == [
-        (Period.ALLTIME, Decimal(4), Decimal(-4)),
-        (Period.WEEKLY, Decimal(4), Decimal(-4)),
+    assert [(delta["player_id"], delta["score"]) for delta in rows.deltas] == [("ada", Decimal(4))]
+    assert [(scope["period"], scope["descending"]) for scope in rows.scopes] == [
+        (Period.ALLTIME, True),
+        (Period.WEEKLY, True),
     ]
+    assert deltas.rows(Operator.BEST).deltas == []

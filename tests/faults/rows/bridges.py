@@ -71,7 +71,7 @@ def _is_told(scene: Scene, offsets: dict[int, int] | None) -> bool:
 ROWS = (
     Row(
         number="8",
-        title="Bridge killed after poll, after one of three sends, after storing positions",
+        title="Bridge killed after poll, after sending, after storing positions",
         injected="failpoints bridge.polled, bridge.sent, bridge.stored exit",
         expected="",
         seconds=10,

@@ -1,0 +1,148 @@
+"""The Lua of the rank order in Redis. Each script's keys share a hash tag.
+
+KEYS of all: rank, player, new:rank, new:player (see `rank_index`). Values are absolute: only a
+newer version replaces. Rows are one MessagePack array of player, "<version> <member>" and the
+double as text in turn, each player once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from redis import Redis
+from redis.exceptions import NoScriptError
+
+# Keys and arguments.
+Call = tuple[list[str], tuple[Any, ...]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Script:
+    """A script that is sent once and then called by its digest."""
+
+    text: str
+    sha: str
+
+    @classmethod
+    def of(cls, text: str) -> Script:
+        return cls(text=text, sha=hashlib.sha1(text.encode()).hexdigest())
+
+    def run(self, client: Redis, keys: list[str], *arguments: Any) -> Any:
+        (answer,) = self.run_all(client, [(keys, arguments)])
+        return answer
+
+    def run_all(self, client: Redis, calls: Sequence[Call]) -> list[Any]:
+        """One round trip for all calls; two where Redis does not know the script yet."""
+        answers = self._send(client, calls)
+        if any(isinstance(answer, NoScriptError) for answer in answers):
+            client.script_load(self.text)
+            # What ran before it was flushed away runs again: the values are absolute.
+            answers = self._send(client, calls)
+        for answer in answers:
+            if isinstance(answer, Exception):
+                raise answer
+        return answers
+
+    def _send(self, client: Redis, calls: Sequence[Call]) -> list[Any]:
+        pipeline = client.pipeline(transaction=False)
+        for keys, arguments in calls:
+            pipeline.evalsha(self.sha, len(keys), *keys, *arguments)
+        answers: list[Any] = pipeline.execute(raise_on_error=False)
+        return answers
+
+
+# One HMGET, ZREM, ZADD and HSET for at most 500 rows: a command costs Lua more than its elements,
+# and `unpack` takes no more than some thousand.
+_STORE: Final = """
+local function store(rank, players, rows)
+  local find, sub = string.find, string.sub
+  for first = 1, #rows, 1500 do
+    local last = math.min(first + 1499, #rows)
+    local names, gone, ranked, told = {}, {}, {}, {}
+    for at = first, last, 3 do names[#names + 1] = rows[at] end
+    local held = redis.call('HMGET', players, unpack(names))
+    for number = 1, #names do
+      local at = first + 3 * (number - 1)
+      local value, old = rows[at + 1], held[number]
+      local space, gap = find(value, ' ', 1, true), old and find(old, ' ', 1, true)
+      -- Versions have no leading zeros: the longer is the newer, then digits decide.
+      if not old or gap < space or gap == space and sub(old, 1, gap) < sub(value, 1, space) then
+        if old then gone[#gone + 1] = sub(old, gap + 1) end
+        ranked[#ranked + 1] = rows[at + 2]
+        ranked[#ranked + 1] = sub(value, space + 1)
+        told[#told + 1] = rows[at]
+        told[#told + 1] = value
+      end
+    end
+    if #gone > 0 then redis.call('ZREM', rank, unpack(gone)) end
+    if #told > 0 then
+      redis.call('ZADD', rank, unpack(ranked))
+      redis.call('HSET', players, unpack(told))
+    end
+  end
+end
+"""
+
+# ARGV: ttl, rows. Keeps a complete order up, and what is being built aside, so that a commit after
+# the builder's snapshot is not lost when the build is renamed in. An order that is neither is read
+# by nobody: it is not written, and what is left of it goes. 1 where there was something to keep up.
+PUT: Final = Script.of(f"""{_STORE}
+local complete = redis.call('HGET', KEYS[2], '') == 'complete'
+local building = redis.call('EXISTS', KEYS[4]) == 1
+if not complete then redis.call('UNLINK', KEYS[1], KEYS[2]) end
+if not complete and not building then return 0 end
+local rows = cmsgpack.unpack(ARGV[2])
+if building then store(KEYS[3], KEYS[4], rows) end
+if complete then
+  store(KEYS[1], KEYS[2], rows)
+  local ttl = tonumber(ARGV[1])
+  if ttl > 0 then
+    redis.call('EXPIRE', KEYS[1], ttl)
+    redis.call('EXPIRE', KEYS[2], ttl)
+  end
+end
+return 1
+""")
+
+# ARGV: token, lease in seconds. 1 where nobody else is building.
+BEGIN: Final = Script.of("""
+if redis.call('HSETNX', KEYS[4], '', ARGV[1]) == 0 then return 0 end
+redis.call('UNLINK', KEYS[3])
+redis.call('EXPIRE', KEYS[4], ARGV[2])
+return 1
+""")
+
+# ARGV: token, lease, rows of the builder's snapshot. 0 where the build is lost or another's.
+ADD: Final = Script.of(f"""{_STORE}
+if redis.call('HGET', KEYS[4], '') ~= ARGV[1] then return 0 end
+store(KEYS[3], KEYS[4], cmsgpack.unpack(ARGV[3]))
+redis.call('EXPIRE', KEYS[3], ARGV[2])
+redis.call('EXPIRE', KEYS[4], ARGV[2])
+return 1
+""")
+
+# ARGV: token, ttl. Renames in only what this builder built, whole.
+FINISH: Final = Script.of("""
+if redis.call('HGET', KEYS[4], '') ~= ARGV[1] then return 0 end
+if redis.call('ZCARD', KEYS[3]) ~= redis.call('HLEN', KEYS[4]) - 1 then return 0 end
+redis.call('HSET', KEYS[4], '', 'complete')
+redis.call('RENAME', KEYS[4], KEYS[2])
+if redis.call('EXISTS', KEYS[3]) == 1 then
+  redis.call('RENAME', KEYS[3], KEYS[1])
+else
+  redis.call('DEL', KEYS[1])
+end
+local ttl = tonumber(ARGV[2])
+if ttl > 0 then
+  redis.call('EXPIRE', KEYS[1], ttl)
+  redis.call('EXPIRE', KEYS[2], ttl)
+else
+  -- The build's lease came along with its name.
+  redis.call('PERSIST', KEYS[1])
+  redis.call('PERSIST', KEYS[2])
+end
+return 1
+""")
