@@ -12,6 +12,7 @@ from ninja.renderers import BaseRenderer
 from apps.ingest.schemas import POST_EVENTS
 from apps.ingest.views import post_events
 from apps.leaderboards.api import router as leaderboards
+from apps.leaderboards.read_api import router as standings
 from apps.live.api import router as live
 from apps.stats.api import router as statistics
 from apps.web.answers import answer, exact_json, refusal
@@ -44,6 +45,7 @@ api = NinjaAPI(
 api.add_router("/v1", statistics)
 api.add_router("/v1", leaderboards)
 api.add_router("/v1", live)
+api.add_router("/v1", standings)
 
 
 @api.post(
@@ -76,7 +78,7 @@ def _unreadable(request: HttpRequest, error: HttpError) -> HttpResponse:
 @api.exception_handler(ValidationError)
 def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
     first = error.errors[0]
-    where = [str(step) for step in first["loc"] if step not in {"body", "definition"}]
+    where = [str(step) for step in first["loc"] if step not in {"body", "definition", "asked"}]
     if where[:1] in (["query"], ["path"]):
         # A parameter is flat; what follows its name is the branch of a union that refused it.
         where = where[1:2]

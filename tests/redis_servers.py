@@ -45,6 +45,13 @@ def run_redis(*lines: str, password: str = "") -> Iterator[int]:
         discard(home)
 
 
+@contextmanager
+def nobody_there() -> Iterator[redis.Redis]:
+    """A client of a Redis that is away."""
+    with redis.Redis(host=HOST, port=1, retry=Retry(NoBackoff(), 0)) as client:
+        yield client
+
+
 def _listens(port: int) -> bool:
     with redis.Redis(host=HOST, port=port, retry=Retry(NoBackoff(), 0)) as client:
         try:

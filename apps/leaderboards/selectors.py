@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import logging
-import uuid
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from itertools import islice
 
 from django.db.models import Q
 
-from apps.leaderboards import rank_index
+from apps.leaderboards import rank_build, rank_index
 from apps.leaderboards.models import Board, Entry, EntryQuerySet
 from apps.leaderboards.periods import Period
-from apps.leaderboards.rank_index import BATCH, BoardPeriod, Builder, Place, places_of
+from apps.leaderboards.rank_index import BoardPeriod, Place, places_of
 from apps.leaderboards.rank_members import parse
 from apps.leaderboards.rules import (
     DEFAULT_BOARD,
@@ -100,7 +98,7 @@ def top(scope: BoardPeriod, order: Order, limit: int) -> Top:
     try:
         total = rank_index.size(scope)
         if total is None:
-            _rebuild(scope)
+            rank_build.rebuild(scope)
             total = rank_index.size(scope)
         if total is not None:
             found = rank_index.top(scope, limit)
@@ -122,20 +120,6 @@ def top_from_rows(scope: BoardPeriod, limit: int) -> Top:
             for row in entries
         ),
     )
-
-
-def _rebuild(scope: BoardPeriod) -> None:
-    """Build the period's order aside from PostgreSQL and rename it in, unless another does."""
-    builder = Builder(scope, uuid.uuid4().hex)
-    if not builder.begin():
-        return
-    # One snapshot: a server-side cursor.
-    rows = _entries(scope).values_list(*_PLACE).iterator(chunk_size=BATCH)
-    while batch := list(islice(rows, BATCH)):
-        if not builder.add(places_of(batch)):
-            break
-    if not builder.finish():
-        logger.warning("board rebuild was overtaken", extra={"board": str(scope)})
 
 
 def _entries(scope: BoardPeriod) -> EntryQuerySet:

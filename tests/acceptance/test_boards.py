@@ -227,3 +227,28 @@ def test_a_wrong_question_is_told_apart_from_an_empty_board(
     assert answer.status_code == status
     if status == 400:
         assert answer.json()["pointer"] == "/" + next(iter(asked))
+
+
+def test_a_players_place_is_read_in_every_way(game: Game) -> None:
+    assert declare(game, POINTS).status_code == 201
+    play(game)
+    address = f"/api/v1/leaderboards/{game.game_id}/points"
+    until(lambda: lines(read(game)) == ALLTIME, "the board is applied")
+
+    found = game.http.get(f"{address}/players/cyd", params={"around": 1}).json()
+    assert (found["entry"]["rank"], found["total"], found["percentile"]) == (3, 3, 66.6666)
+    assert lines(found) == ALLTIME
+
+    asked = {"rank_mode": "competition"}
+    body = {"player_ids": ["cyd", "nobody", "ada"]}
+    looked = game.http.post(f"{address}/lookup", params=asked, json=body).json()
+    assert lines(looked) == [(1, "ada", 7.5), (2, "cyd", 4)]
+    assert looked["not_found"] == ["nobody"]
+
+    first = read(game, limit=2)
+    second = read(game, limit=2, cursor=first["next"])
+    assert [*lines(first), *lines(second)] == ALLTIME
+    assert (first["prev"], second["next"]) == (None, None)
+    assert lines(read(game, limit=2, cursor=second["prev"])) == ALLTIME[:2]
+    broken = game.http.get(address, params={"cursor": first["next"][:-1]})
+    assert (broken.status_code, broken.json()["code"]) == (400, "cursor_invalid")

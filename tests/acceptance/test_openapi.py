@@ -23,6 +23,8 @@ OPERATIONS = (
     ("/api/v1/players/{player_id}/stats", "GET"),
     ("/api/v1/games/{game_id}/leaderboards", "POST"),
     ("/api/v1/leaderboards/{game_id}/{board}", "GET"),
+    ("/api/v1/leaderboards/{game_id}/{board}/players/{player_id}", "GET"),
+    ("/api/v1/leaderboards/{game_id}/{board}/lookup", "POST"),
 )
 STREAM = ("/api/v1/games/{game_id}/live", "GET")
 CONFORMANCE = [status_code_conformance, content_type_conformance, response_schema_conformance]
