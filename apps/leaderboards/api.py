@@ -7,7 +7,7 @@ from zoneinfo import available_timezones
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Path, Router, Schema
-from pydantic import ConfigDict, Field, field_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from apps.contract.envelope import EVENT_TYPE
 from apps.leaderboards.declaration import BoardConflict, LogBehind, declare
@@ -31,7 +31,7 @@ class BoardIn(Schema):
 
     name: Name
     event_types: Annotated[list[EventType], Field(min_length=1, max_length=50)]
-    score: Annotated[str, Field(pattern=r"^(/([^~/\x00-\x1f]|~[01])*)+$", max_length=512)]
+    score: Annotated[str, Field(pattern=r"^(/([^~/\x00-\x1f]|~[01])*)*$", max_length=512)] = ""
     operator: Operator
     order: Order = Order.DESC
     periods: Annotated[list[Period], Field(min_length=1)] = Field(default=list(Period))
@@ -43,6 +43,14 @@ class BoardIn(Schema):
         if value == DEFAULT_BOARD:
             raise ValueError("the default board exists without configuration; choose another name")
         return value
+
+    @model_validator(mode="after")
+    def _bears_a_score(self) -> BoardIn:
+        if not self.score and self.operator is not Operator.COUNT:
+            raise ValueError(
+                "score is needed, as a JSON Pointer into data; only count does without"
+            )
+        return self
 
     @field_validator("timezone")
     @classmethod

@@ -88,7 +88,9 @@ def _fill(definition: Definition, others: Mapping[str, Sequence[Definition]]) ->
             new = event.event_id in claimed
             boards = [definition, *(others[definition.game_id] if new else ())]
             try:
-                found = scores(boards, event.event_type, event.player_id, event.at, event.data)
+                found = scores(
+                    boards, event.event_type, event.player_id, event.at, event.data, event.event_id
+                )
             except EventRefused:
                 # Not ours to dead-letter: an unclaimed event's own chunk does that, and one that
                 # was applied already has, at this board, no score.

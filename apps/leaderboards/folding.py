@@ -7,13 +7,25 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from apps.leaderboards.periods import Period, day_of, start_of
-from apps.leaderboards.rules import Definition, Operator, Order, Standing, merge, score_of, standing
+from apps.leaderboards.rules import (
+    Definition,
+    Operator,
+    Order,
+    Standing,
+    counted,
+    merge,
+    score_of,
+    standing,
+)
 
+# A member read from its class costs more than the branch that it decides.
+_COUNT: Final = Operator.COUNT
+_LATEST: Final = Operator.LATEST
 # Non-integers as decimals: a float would have lost digits before we look.
 _data = msgspec.json.Decoder(float_hook=Decimal)
 
@@ -22,12 +34,13 @@ Starts = tuple[tuple[Period, datetime], ...]
 
 
 class Scored(NamedTuple):
-    """One event's score on one board."""
+    """One event's score on one board; its id where the board's operator asks for it."""
 
     definition: Definition
     player_id: str
     at: datetime
     score: Decimal
+    event_id: str = ""
 
 
 def scores(
@@ -36,6 +49,7 @@ def scores(
     player_id: str,
     at: datetime,
     data: bytes | str | msgspec.Raw,
+    event_id: str,
 ) -> list[Scored]:
     """The event's scores on the boards of its game. Raises EventRefused."""
     counting = [d for d in definitions if event_type in d.scoring]
@@ -44,9 +58,12 @@ def scores(
     document = _data.decode(data)
     found = []
     for definition in counting:
-        score = score_of(definition.scoring[event_type], document)
+        operator = definition.operator
+        scoring = definition.scoring[event_type]
+        score = (counted if operator is _COUNT else score_of)(scoring, document)
         if score is not None:
-            found.append(Scored(definition, player_id, at, score))
+            named = event_id if operator is _LATEST else ""
+            found.append(Scored(definition, player_id, at, score, named))
     return found
 
 
@@ -61,12 +78,12 @@ class _BoardDeltas:
     cells: dict[Starts, dict[str, Standing]] = field(default_factory=dict)
     days: dict[date, dict[str, Standing]] = field(default_factory=dict)
 
-    def add(self, player_id: str, at: datetime, score: Decimal) -> None:
+    def add(self, player_id: str, at: datetime, score: Decimal, event_id: str) -> None:
         day = day_of(at, self.definition.timezone)
         cell = self.days.get(day)
         if cell is None:
             cell = self.days[day] = self.cells.setdefault(self._starts(at), {})
-        self._merge(cell, player_id, standing(score, at))
+        self._merge(cell, player_id, standing(score, at, event_id))
 
     def _starts(self, at: datetime) -> Starts:
         zone = self.definition.timezone
@@ -102,9 +119,9 @@ class _BoardDeltas:
 class Rows:
     """Deltas as `EntryQuerySet.merge` takes them.
 
-    A delta has player_id, score, achieved_at, moved and `part`; a scope is game_id, board, period,
-    period_start and descending of one period of that part. So a delta that counts in four periods
-    travels once.
+    A delta has player_id, score, achieved_at, moved and `part`, and event_id under LATEST; a scope
+    is game_id, board, period, period_start and descending of one period of that part. So a delta
+    that counts in four periods travels once.
     """
 
     scopes: list[dict[str, Any]] = field(default_factory=list)
@@ -119,12 +136,17 @@ class Deltas:
 
     def add(self, scored: Scored) -> None:
         """Fold one score into its board."""
-        definition, player_id, at, score = scored
+        definition, player_id, at, score, event_id = scored
         key = definition.game_id, definition.name
         board = self.boards.get(key)
         if board is None:
             board = self.boards[key] = _BoardDeltas(definition)
-        board.add(player_id, at, score)
+        board.add(player_id, at, score, event_id)
+
+    def operators(self) -> list[Operator]:
+        """How the boards merge, in the order in which every transaction writes them."""
+        used = {board.definition.operator for board in self.boards.values()}
+        return [operator for operator in Operator if operator in used]
 
     def rows(self, operator: Operator) -> Rows:
         """The deltas of the boards that merge so."""
@@ -135,7 +157,7 @@ class Deltas:
                 continue
             for starts, standings in board.parts():
                 found.scopes += _scopes(number, board.definition, starts)
-                found.deltas += [
+                deltas = [
                     {
                         "part": number,
                         "player_id": player_id,
@@ -145,6 +167,10 @@ class Deltas:
                     }
                     for player_id, value in standings.items()
                 ]
+                if operator is Operator.LATEST:
+                    for delta, value in zip(deltas, standings.values(), strict=True):
+                        delta["event_id"] = value.event_id
+                found.deltas += deltas
                 number += 1
         return found
 

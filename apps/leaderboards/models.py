@@ -124,6 +124,7 @@ class Entry(models.Model):
     rank_key = ExactDecimalField(help_text="Lower is better: the score, negated if order is desc")
     achieved_at = models.DateTimeField(help_text="Event time at which the score was reached")
     moved = models.BooleanField(help_text="Some score but zero has come in")
+    event_id = models.UUIDField(null=True, help_text="The event of a latest score; else empty")
     version = models.BigIntegerField(default=0, help_text="Grows with each change; orders Redis")
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now())

@@ -26,8 +26,12 @@ EXACT: Final = Context(prec=MAX_INTEGER_DIGITS + MAX_FRACTION_DIGITS + 40)
 class Operator(StrEnum):
     """How a player's scores on a board become one."""
 
-    BEST = "best"
+    BEST = "best"  # the first in the board's order
     SUM = "sum"
+    LATEST = "latest"  # by event time, whatever came in last
+    MIN = "min"  # the least, whatever the board's order
+    MAX = "max"
+    COUNT = "count"  # how many events, whatever their scores
 
 
 class Order(StrEnum):
@@ -39,7 +43,10 @@ class Order(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Scoring:
-    """Where an event type bears its score: a JSON Pointer into `data`, and what counts without."""
+    """Where an event type bears its score: a JSON Pointer into `data`, and what counts without.
+
+    The empty pointer is `data` itself, which a board that counts events is content with.
+    """
 
     pointer: str
     absent: Decimal | None = None
@@ -62,16 +69,20 @@ class Standing(NamedTuple):
     """What one player has on one board in one period.
 
     `moved` tells whether any score but zero has come in: adding zero must not make a player
-    lose a tie that they reached first.
+    lose a tie that they reached first. `event_id`: which of two events of one moment is the latest;
+    empty under every other operator.
     """
 
     score: Decimal
     achieved_at: datetime
     moved: bool
+    event_id: str = ""
 
 
 _INTEGERS_END: Final = 10**MAX_INTEGER_DIGITS
+ONE: Final = Decimal(1)
 DEFAULT_BOARD: Final = "default"
+_ADDING: Final = (Operator.SUM, Operator.COUNT)
 _INDEX: Final = re.compile("0|[1-9][0-9]*")  # RFC 6901, section 4
 _DEFAULT_SCORING: Final[Mapping[str, Scoring]] = {
     "player_score": Scoring(pointer="/score"),
@@ -119,6 +130,11 @@ def score_of(scoring: Scoring, data: Any) -> Decimal | None:
     return score
 
 
+def counted(scoring: Scoring, data: Any) -> Decimal | None:
+    """One for an event that has anything (but null) where its score would be; None otherwise."""
+    return ONE if resolve(scoring.pointer, data) is not None else None
+
+
 def resolve(pointer: str, document: Any) -> Any:
     """What a JSON Pointer (RFC 6901) points to; None where there is nothing."""
     value = document
@@ -137,9 +153,9 @@ def _steps(pointer: str) -> tuple[str, ...]:
     return tuple(step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:])
 
 
-def standing(score: Decimal, at: datetime) -> Standing:
-    """The standing after a single event."""
-    return Standing(score, at, score != 0)
+def standing(score: Decimal, at: datetime, event_id: str = "") -> Standing:
+    """The standing after a single event; LATEST needs its id."""
+    return Standing(score, at, score != 0, event_id)
 
 
 def merge(operator: Operator, order: Order, one: Standing, other: Standing) -> Standing:
@@ -147,16 +163,29 @@ def merge(operator: Operator, order: Order, one: Standing, other: Standing) -> S
 
     The SQL of `Entry.objects.merge` says the same of a stored and a new one.
     """
-    if operator is Operator.SUM:
+    if operator in _ADDING:
         return _summed(one, other)
+    if operator is Operator.LATEST:
+        return max(one, other, key=_moment)
     if one.score == other.score:
         return one._replace(achieved_at=min(one.achieved_at, other.achieved_at))
-    return one if (one.score > other.score) == (order is Order.DESC) else other
+    return one if (one.score > other.score) == _prefers_greater(operator, order) else other
+
+
+def _moment(value: Standing) -> tuple[datetime, str]:
+    # Ids are of one form, in which text sorts as PostgreSQL sorts uuids.
+    return value.achieved_at, value.event_id
+
+
+def _prefers_greater(operator: Operator, order: Order) -> bool:
+    if operator is Operator.BEST:
+        return order is Order.DESC
+    return operator is Operator.MAX
 
 
 def _summed(one: Standing, other: Standing) -> Standing:
-    score, at, moved = one
-    more, then, moves = other
+    score, at, moved, _ = one
+    more, then, moves, _ = other
     if moved and moves:
         at = max(at, then)
     elif moves:

@@ -14,7 +14,6 @@ from apps.leaderboards.known_boards import KnownBoards, Memory
 from apps.leaderboards.models import Entry, LeaderboardsAppliedEvent
 from apps.leaderboards.periods import start_of
 from apps.leaderboards.rank_index import Place
-from apps.leaderboards.rules import Operator
 from apps.ledger.failures import EventRefused
 from apps.ledger.services import Applied
 
@@ -89,7 +88,12 @@ def _merge_events(
         counting = boards.counting(record.game_id, record.event_type)
         try:
             found = scores(
-                counting, record.event_type, record.player_id, record.timestamp, record.data
+                counting,
+                record.event_type,
+                record.player_id,
+                record.timestamp,
+                record.data,
+                record.event_id,
             )
         except EventRefused as error:
             refused.append((record, error))
@@ -107,7 +111,7 @@ def merge(deltas: Deltas) -> list[Place]:
     """Write the deltas; the places that changed."""
     return [
         place
-        for operator in Operator
+        for operator in deltas.operators()
         for place in rank_index.places_of(Entry.objects.merge(operator, deltas.rows(operator)))
     ]
 

@@ -29,16 +29,22 @@ SELECT (SELECT stamp::text FROM boards_stamp), CASE WHEN (SELECT count(*) FROM c
 """
 RELEASE: Final = "DELETE FROM leaderboards_applied_events WHERE event_id = ANY(%s::uuid[])"
 
+
 # A delta counts in every scope of its part. The order is that of the unique index: the periods of a
 # player lie side by side in it.
-_INSERT: Final = f"""
+def _insert(*, named: bool) -> str:
+    """`named`: the deltas bear the id of their event."""
+    column, value, typed = (
+        (", event_id", ", d.event_id", ", event_id uuid") if named else ("", "", "")
+    )
+    return f"""
 INSERT INTO leaderboards AS l (game_id, board, period, period_start, player_id, score, rank_key,
-                               achieved_at, moved, version)
+                               achieved_at, moved, version{column})
 SELECT s.game_id, s.board, s.period, s.period_start, d.player_id, d.score,
        CASE WHEN s.descending THEN -d.score ELSE d.score END, d.achieved_at, d.moved,
-       {versions.FRESH}
+       {versions.FRESH}{value}
   FROM json_to_recordset(%(deltas)s::json) AS d(
-       part int, player_id text, score numeric, achieved_at timestamptz, moved boolean)
+       part int, player_id text, score numeric, achieved_at timestamptz, moved boolean{typed})
   JOIN json_to_recordset(%(scopes)s::json) AS s(
        part int, game_id text, board text, period text, period_start timestamptz,
        descending boolean) ON s.part = d.part
@@ -46,15 +52,29 @@ SELECT s.game_id, s.board, s.period, s.period_start, d.player_id, d.score,
        s.period COLLATE "C", s.period_start
     ON CONFLICT (player_id, game_id, board, period, period_start) DO UPDATE SET
 """
+
+
+_INSERT: Final = _insert(named=False)
 _RETURNING: Final = """
 RETURNING l.game_id, l.board, l.period, l.period_start, l.player_id, l.rank_key, l.achieved_at,
           l.version
 """
-# The same attempt gives score, time and `moved`: never the best of each.
-_BEST: Final = f"""
+_REPLACE: Final = f"""
        score = EXCLUDED.score, rank_key = EXCLUDED.rank_key, achieved_at = EXCLUDED.achieved_at,
        moved = EXCLUDED.moved, version = {versions.next_of("l")}, updated_at = now()
+"""
+# The same attempt gives score, time and `moved`: never the best of each.
+_BEST: Final = f"""{_REPLACE}
  WHERE (EXCLUDED.rank_key, EXCLUDED.achieved_at) < (l.rank_key, l.achieved_at)
+"""
+_MIN: Final = f"""{_REPLACE}
+ WHERE (EXCLUDED.score, EXCLUDED.achieved_at) < (l.score, l.achieved_at)
+"""
+_MAX: Final = f"""{_REPLACE}
+ WHERE (-EXCLUDED.score, EXCLUDED.achieved_at) < (-l.score, l.achieved_at)
+"""
+_LATEST: Final = f"""{_REPLACE}, event_id = EXCLUDED.event_id
+ WHERE (EXCLUDED.achieved_at, EXCLUDED.event_id) > (l.achieved_at, l.event_id)
 """
 _SUM: Final = f"""
        score = l.score + EXCLUDED.score, rank_key = l.rank_key + EXCLUDED.rank_key,
@@ -69,6 +89,10 @@ _SUM: Final = f"""
 MERGE: Final = {
     Operator.BEST: _INSERT + _BEST + _RETURNING,
     Operator.SUM: _INSERT + _SUM + _RETURNING,
+    Operator.LATEST: _insert(named=True) + _LATEST + _RETURNING,
+    Operator.MIN: _INSERT + _MIN + _RETURNING,
+    Operator.MAX: _INSERT + _MAX + _RETURNING,
+    Operator.COUNT: _INSERT + _SUM + _RETURNING,
 }
 
 # timestamptz, by its OID in PostgreSQL's catalogue: psycopg2 makes a datetime of every value.

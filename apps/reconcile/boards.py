@@ -20,7 +20,7 @@ from apps.reconcile.projections import Changes, Difference
 # From single scores at once; the consumer merges pairs of standings.
 _EXPECTED: Final = """
 WITH placed AS (
-  SELECT s.board, p.period, p.period_start, s.player_id, s.score, s.at, s.sums,
+  SELECT s.board, p.period, p.period_start, s.player_id, s.score, s.at, s.event_id, s.operator,
          CASE WHEN s.descending THEN -s.score ELSE s.score END AS rank_key
     FROM reconcile_scores AS s CROSS JOIN LATERAL (VALUES
          ('alltime', s.alltime), ('daily', s.daily), ('weekly', s.weekly), ('monthly', s.monthly)
@@ -29,14 +29,23 @@ WITH placed AS (
 ), expected AS (
   SELECT board, period, period_start, player_id, sum(score) AS score, sum(rank_key) AS rank_key,
          coalesce(max(at) FILTER (WHERE score <> 0), min(at)) AS achieved_at,
-         bool_or(score <> 0) AS moved
-    FROM placed WHERE sums GROUP BY board, period, period_start, player_id
+         bool_or(score <> 0) AS moved, NULL::uuid AS event_id
+    FROM placed WHERE operator IN ('sum', 'count')
+   GROUP BY board, period, period_start, player_id
   UNION ALL
   SELECT * FROM (
     SELECT DISTINCT ON (board, period, period_start, player_id)
-           board, period, period_start, player_id, score, rank_key, at, score <> 0
-      FROM placed WHERE NOT sums
-     ORDER BY board, period, period_start, player_id, rank_key, at) AS best
+           board, period, period_start, player_id, score, rank_key, at, score <> 0, NULL::uuid
+      FROM placed WHERE operator IN ('best', 'min', 'max')
+     ORDER BY board, period, period_start, player_id,
+              CASE operator WHEN 'best' THEN rank_key WHEN 'min' THEN score ELSE -score END,
+              at) AS single
+  UNION ALL
+  SELECT * FROM (
+    SELECT DISTINCT ON (board, period, period_start, player_id)
+           board, period, period_start, player_id, score, rank_key, at, score <> 0, event_id
+      FROM placed WHERE operator = 'latest'
+     ORDER BY board, period, period_start, player_id, at DESC, event_id DESC) AS latest
 )
 """
 _HELD: Final = """
@@ -50,24 +59,25 @@ _JOINED: Final = """
 _DIFFERING: Final = f"""{_EXPECTED}
 SELECT coalesce(x.board, l.board), coalesce(x.period, l.period),
        coalesce(x.period_start, l.period_start), coalesce(x.player_id, l.player_id),
-       x.score, x.rank_key, x.achieved_at, x.moved, l.score, l.rank_key, l.achieved_at, l.moved
+       x.score, x.rank_key, x.achieved_at, x.moved, x.event_id,
+       l.score, l.rank_key, l.achieved_at, l.moved, l.event_id
   FROM expected AS x FULL JOIN ({_HELD}) AS l {_JOINED}
- WHERE (x.score, x.rank_key, x.achieved_at, x.moved)
-       IS DISTINCT FROM (l.score, l.rank_key, l.achieved_at, l.moved)
+ WHERE (x.score, x.rank_key, x.achieved_at, x.moved, x.event_id)
+       IS DISTINCT FROM (l.score, l.rank_key, l.achieved_at, l.moved, l.event_id)
  ORDER BY 1, 2, 3, 4
 """
 _REBUILD: Final = f"""{_EXPECTED}
 INSERT INTO leaderboards AS l (game_id, board, period, period_start, player_id, score, rank_key,
-                               achieved_at, moved, version)
+                               achieved_at, moved, event_id, version)
 SELECT %(game_id)s, x.board, x.period, x.period_start, x.player_id, x.score, x.rank_key,
-       x.achieved_at, x.moved, {FRESH}
+       x.achieved_at, x.moved, x.event_id, {FRESH}
   FROM expected AS x ORDER BY x.board, x.period, x.period_start, x.player_id
     ON CONFLICT (game_id, board, period, period_start, player_id) DO UPDATE SET
        score = EXCLUDED.score, rank_key = EXCLUDED.rank_key, achieved_at = EXCLUDED.achieved_at,
-       moved = EXCLUDED.moved, version = greatest(l.version + 1, EXCLUDED.version),
-       updated_at = now()
- WHERE (l.score, l.rank_key, l.achieved_at, l.moved) IS DISTINCT FROM
-       (EXCLUDED.score, EXCLUDED.rank_key, EXCLUDED.achieved_at, EXCLUDED.moved)
+       moved = EXCLUDED.moved, event_id = EXCLUDED.event_id,
+       version = greatest(l.version + 1, EXCLUDED.version), updated_at = now()
+ WHERE (l.score, l.rank_key, l.achieved_at, l.moved, l.event_id) IS DISTINCT FROM
+       (EXCLUDED.score, EXCLUDED.rank_key, EXCLUDED.achieved_at, EXCLUDED.moved, EXCLUDED.event_id)
 RETURNING l.game_id, l.board, l.period, l.period_start, l.player_id, l.rank_key, l.achieved_at,
           l.version
 """
@@ -100,8 +110,8 @@ class BoardsProjection:
                 Difference(
                     player_id=row[3],
                     where=f"{game_id}/{row[0]} {row[1]} {row[2]:%FT%TZ} {row[3]}",
-                    expected=_told(row[4:8]),
-                    found=_told(row[8:12]),
+                    expected=_told(row[4:9]),
+                    found=_told(row[9:14]),
                 )
                 for row in cursor.fetchall()
             ]
@@ -135,9 +145,10 @@ def _collect(game_id: str, players: list[str] | None) -> None:
 
 
 def _told(row: tuple[Any, ...]) -> str:
-    score, rank_key, achieved_at, moved = row
+    score, rank_key, achieved_at, moved, event_id = row
     if score is None:
         return "no entry"
     still = "" if moved else ", only zeros"
     odd = "" if abs(rank_key) == abs(score) else f", rank key {rank_key}"
-    return f"{score} at {achieved_at:%FT%TZ}{still}{odd}"
+    of = "" if event_id is None else f" of {event_id}"
+    return f"{score} at {achieved_at:%FT%TZ}{still}{odd}{of}"

@@ -171,6 +171,7 @@ def _places(job: Job, records: Sequence[Record]) -> dict[str, tuple[Place, int]]
                 record.player_id,
                 record.timestamp,
                 bytes(record.data),
+                record.event_id,
             )
         except EventRefused:
             refused.append(record.event_id)

@@ -13,25 +13,27 @@ from django.db import connection
 from apps.contract.queues import Consumer
 from apps.leaderboards.folding import scores
 from apps.leaderboards.periods import Period, start_of
-from apps.leaderboards.rules import Definition, Operator, Order
+from apps.leaderboards.rules import Definition, Order
 from apps.ledger.failures import EventRefused
 from apps.reconcile import given
 
 _TABLE: Final = """
 DROP TABLE IF EXISTS reconcile_scores;
 CREATE TEMP TABLE reconcile_scores (
-  board text, sums boolean, descending boolean, player_id text COLLATE "C", score numeric,
-  at timestamptz, alltime timestamptz, daily timestamptz, weekly timestamptz, monthly timestamptz
+  board text, operator text, descending boolean, player_id text COLLATE "C", score numeric,
+  at timestamptz, event_id uuid,
+  alltime timestamptz, daily timestamptz, weekly timestamptz, monthly timestamptz
 ) ON COMMIT DROP
 """
 _COPY: Final = "COPY reconcile_scores FROM STDIN"
 _APPLIED: Final = f"""
-SELECT player_id, event_type, at, data::text FROM ({given.applied(Consumer.LEADERBOARDS)}) AS given
+SELECT player_id, event_type, at, data::text, event_id::text
+  FROM ({given.applied(Consumer.LEADERBOARDS)}) AS given
 """
 _PAGE: Final = 5_000
 _ESCAPES: Final = str.maketrans({"\\": "\\\\"})
 
-Applied = tuple[str, str, datetime, str]  # player_id, event_type, at, JSON text
+Applied = tuple[str, str, datetime, str, str]  # player_id, event_type, at, JSON text, event_id
 
 
 def collect(definitions: Sequence[Definition], game_id: str, players: list[str] | None) -> None:
@@ -56,10 +58,10 @@ def _pages(parameters: dict[str, Any]) -> Iterator[list[Applied]]:
 
 
 def _lines(definitions: Sequence[Definition], event: Applied) -> Iterator[str]:
-    player_id, event_type, at, data = event
+    player_id, event_type, at, data, event_id = event
     for definition in definitions:
         try:
-            found = scores([definition], event_type, player_id, at, data)
+            found = scores([definition], event_type, player_id, at, data, event_id)
         except EventRefused:
             # Applied before this board was declared, and no score on it.
             continue
@@ -72,11 +74,12 @@ def _lines(definitions: Sequence[Definition], event: Applied) -> Iterator[str]:
             ]
             fields = (
                 definition.name,
-                "t" if definition.operator is Operator.SUM else "f",
+                definition.operator.value,
                 "t" if definition.order is Order.DESC else "f",
                 player_id.translate(_ESCAPES),
                 str(scored.score),
                 at.isoformat(),
+                event_id,
                 *starts,
             )
             yield "\t".join(fields) + "\n"

@@ -29,6 +29,10 @@ DEFINITIONS = [
     board("best", operator=Operator.BEST, timezone="Pacific/Kiritimati"),
     board("golf", operator=Operator.BEST, order=Order.ASC, periods=(Period.MONTHLY,)),
     board("deep", pointer="/nested/points/1", event_types=("player_score", "round")),
+    board("form", operator=Operator.LATEST, event_types=("player_score", "round")),
+    board("least", operator=Operator.MIN),
+    board("most", operator=Operator.MAX, order=Order.ASC),
+    board("played", operator=Operator.COUNT, pointer="", event_types=("player_score", "login")),
 ]
 every_definition = pytest.mark.parametrize("definition", DEFINITIONS, ids=lambda d: d.name)
 

@@ -30,10 +30,15 @@ scores = st.sampled_from(["0", "0", "1", "1.50", "-1", "9007199254740993"]).map(
         allow_nan=False, allow_infinity=False, min_value=-(10**29), max_value=10**29, places=30
     )
 )
-Attempt = tuple[str, Decimal, datetime]
+Attempt = tuple[str, Decimal, datetime, str]
 # What one transaction brings.
 batches = st.lists(
-    st.lists(st.tuples(st.sampled_from(CAST), scores, st.integers(0, 4).map(minutes)), max_size=6),
+    st.lists(
+        st.tuples(
+            st.sampled_from(CAST), scores, st.integers(0, 4).map(minutes), st.uuids().map(str)
+        ),
+        max_size=6,
+    ),
     min_size=1,
     max_size=6,
 )
@@ -44,9 +49,13 @@ def written(definition: Definition, found: list[list[Attempt]]) -> None:
     """Each batch in a write of its own, Redis after it."""
     for batch in found:
         deltas = Deltas()
-        for player_id, score, at in batch:
-            deltas.add(Scored(definition, player_id, at, score))
+        for player_id, score, at, named in batch:
+            deltas.add(Scored(definition, player_id, at, score, _kept(definition.operator, named)))
         rank_index.put(write(deltas))
+
+
+def _kept(operator: Operator, named: str) -> str:
+    return named if operator is Operator.LATEST else ""
 
 
 def definition(operator: Operator, order: Order) -> Definition:
@@ -59,8 +68,8 @@ def test_postgresql_merges_as_the_rules_do_in_any_order(
     cache: redis.Redis, found: list[list[Attempt]], operator: Operator, order: Order
 ) -> None:
     expected = defaultdict(list)
-    for player_id, score, at in (attempt for batch in found for attempt in batch):
-        expected[player_id].append(standing(score, at))
+    for player_id, score, at, named in (attempt for batch in found for attempt in batch):
+        expected[player_id].append(standing(score, at, _kept(operator, named)))
     folded = {
         player_id: reduce(lambda one, other: merge(operator, order, one, other), standings)
         for player_id, standings in expected.items()
@@ -75,6 +84,7 @@ def test_postgresql_merges_as_the_rules_do_in_any_order(
             assert row.score == value.score
             assert row.achieved_at == value.achieved_at
             assert row.moved == value.moved
+            assert str(row.event_id or "") == value.event_id
             assert row.rank_key == (row.score.copy_negate() if order is Order.DESC else row.score)
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from apps.leaderboards.folding import Deltas, Scored
 from apps.leaderboards.periods import Period, start_of
 from apps.leaderboards.rules import Definition, Operator, Order, Standing, merge, standing
-from tests.builders import CAST, NOW, board
+from tests.builders import CAST, NOW, board, event_id
 
 MINUTE = timedelta(minutes=1)
 # Around the end of a month that is no end of a week; St. John's once turned its clocks back over
@@ -43,16 +43,20 @@ def test_each_period_gets_what_was_scored_in_it(
 ) -> None:
     deltas = Deltas()
     expected: dict[tuple[Period, datetime, str], list[Standing]] = defaultdict(list)
-    for player_id, at, score in found:
-        deltas.add(Scored(definition, player_id, at, score))
+    latest = definition.operator is Operator.LATEST
+    for number, (player_id, at, score) in enumerate(found):
+        named = event_id(number) if latest else ""
+        deltas.add(Scored(definition, player_id, at, score, named))
         for period in definition.periods:
             start = start_of(period, at, definition.timezone)
-            expected[period, start, player_id].append(standing(score, at))
+            expected[period, start, player_id].append(standing(score, at, named))
     rows = deltas.rows(definition.operator)
     merged = [
         (
             (scope["period"], scope["period_start"], delta["player_id"]),
-            Standing(delta["score"], delta["achieved_at"], delta["moved"]),
+            Standing(
+                delta["score"], delta["achieved_at"], delta["moved"], delta.get("event_id", "")
+            ),
         )
         for delta in rows.deltas
         for scope in rows.scopes

@@ -65,7 +65,7 @@ def test_the_scores_are_those_of_the_default_board() -> None:
     totals: dict[str, Decimal] = {}
     for line in lines:
         event = decode_event(line, now=NOW, absent_id="", ingested_at=NOW)
-        for found in scores([board], event.event_type, event.player_id, NOW, bytes(event.data)):
+        for found in scores([board], event.event_type, event.player_id, NOW, bytes(event.data), ""):
             totals[found.player_id] = totals.get(found.player_id, Decimal(0)) + found.score
     assert totals == oracle.scores
 

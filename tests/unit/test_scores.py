@@ -12,7 +12,7 @@ from apps.leaderboards.folding import Deltas, scores
 from apps.leaderboards.periods import Period
 from apps.leaderboards.rules import Operator, Scoring, default_definition, resolve, score_of
 from apps.ledger.failures import EventRefused
-from tests.builders import GAME, NOW, board
+from tests.builders import GAME, NOW, board, event_id
 
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
 
@@ -95,14 +95,14 @@ def test_an_absent_score_ranks_nobody(text: str) -> None:
 def test_the_default_board_counts_the_default_scores(
     event_type: str, data: str, score: int | None
 ) -> None:
-    found = scores([default_definition(GAME)], event_type, "ada", NOW, data)
+    found = scores([default_definition(GAME)], event_type, "ada", NOW, data, event_id(1))
     assert [scored.score for scored in found] == ([] if score is None else [Decimal(score)])
 
 
 def test_a_score_counts_in_every_period_of_its_board() -> None:
     definition = board(periods=(Period.ALLTIME, Period.WEEKLY))
     deltas = Deltas()
-    for scored in scores([definition], "player_score", "ada", NOW, '{"score": 2}') * 2:
+    for scored in scores([definition], "player_score", "ada", NOW, '{"score": 2}', event_id(1)) * 2:
         deltas.add(scored)
     rows = deltas.rows(Operator.SUM)
     assert [(delta["player_id"], delta["score"]) for delta in rows.deltas] == [("ada", Decimal(4))]

@@ -1,0 +1,226 @@
+"""Random boards of random streams, as concurrent consumers leave them, equal to SQL of its own.
+
+The SQL goes from raw events to entries in one statement: window functions and ordered aggregates,
+`date_trunc` in the board's zone. It shares no code with the consumer.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import msgspec
+import pytest
+import redis
+from django.db import connection, connections
+
+from apps.contract.chunk import Record
+from apps.contract.queues import Consumer
+from apps.leaderboards.declaration import declare
+from apps.leaderboards.models import Board, Entry, LeaderboardsAppliedEvent
+from apps.leaderboards.periods import Period
+from apps.leaderboards.rules import Definition, Operator, Order
+from apps.ledger.models import AppliedChunk
+from apps.ledger.services import apply_chunk
+from tests.builders import CAST, GAME, board, chunk, event_id, record
+from tests.totals import CONSUMERS
+
+pytestmark = pytest.mark.django_db(transaction=True)
+ZONES: Final = ("UTC", "Europe/Vienna", "America/New_York", "Asia/Kathmandu", "Australia/Lord_Howe")
+# Around clock changes of these zones, the ends of months, weeks and years.
+CORNERS: Final = (
+    datetime(2026, 3, 29, tzinfo=UTC),
+    datetime(2026, 10, 25, tzinfo=UTC),
+    datetime(2026, 11, 1, 5, tzinfo=UTC),
+    datetime(2026, 4, 4, 15, tzinfo=UTC),
+    datetime(2027, 1, 1, tzinfo=UTC),
+)
+# Ties, zeros, decimals beyond a double, nothing, and null.
+POINTS: Final = ("0", "0", "1", "1", "2", "-3", "1.50", "9007199254740993.1", "null")
+BODIES: Final = ("{}", *(f'{{"points": {points}}}' for points in POINTS))
+WORKERS: Final = 3
+
+RAW: Final = """
+DROP TABLE IF EXISTS raw;
+CREATE TEMP TABLE raw (event_id uuid PRIMARY KEY, player_id text COLLATE "C", event_type text,
+                       at timestamptz, data jsonb)
+"""
+EXPECTED: Final = """
+WITH scored AS (
+  SELECT event_id, player_id, at,
+         CASE WHEN %(operator)s = 'count' THEN CASE WHEN jsonb_typeof(given) <> 'null' THEN 1 END
+              WHEN jsonb_typeof(given) = 'number' THEN given::text::numeric END AS score
+    FROM raw, LATERAL (SELECT CASE WHEN %(name)s = '' THEN data ELSE data->%(name)s END) AS g(given)
+   WHERE event_type = ANY(%(types)s)
+), placed AS (
+  SELECT s.*, p.period, p.start
+    FROM scored AS s, LATERAL (VALUES
+         ('alltime', timestamptz '1970-01-01 00:00+00'),
+         ('daily', date_trunc('day', at, %(zone)s)), ('weekly', date_trunc('week', at, %(zone)s)),
+         ('monthly', date_trunc('month', at, %(zone)s))) AS p(period, start)
+   WHERE score IS NOT NULL AND p.period = ANY(%(periods)s)
+), stood AS (
+  SELECT DISTINCT period, start, player_id,
+         CASE %(operator)s
+           WHEN 'latest' THEN first_value(score) OVER latest
+           WHEN 'min' THEN min(score) OVER one
+           WHEN 'max' THEN max(score) OVER one
+           WHEN 'best' THEN
+             CASE %(order)s WHEN 'desc' THEN max(score) OVER one ELSE min(score) OVER one END
+           ELSE sum(score) OVER one END AS score,
+         coalesce(max(at) FILTER (WHERE score <> 0) OVER one, min(at) OVER one) AS moved_at,
+         max(at) OVER one AS last_at
+    FROM placed
+  WINDOW one AS (PARTITION BY period, start, player_id),
+         latest AS (one ORDER BY at DESC, event_id DESC)
+)
+SELECT period, start, player_id, score,
+       CASE WHEN %(operator)s IN ('sum', 'count') THEN moved_at
+            WHEN %(operator)s = 'latest' THEN last_at
+            ELSE (SELECT min(p.at) FROM placed AS p
+                   WHERE (p.period, p.start, p.player_id, p.score)
+                         = (s.period, s.start, s.player_id, s.score)) END,
+       row_number() OVER (PARTITION BY period, start ORDER BY
+           CASE %(order)s WHEN 'desc' THEN -score ELSE score END,
+           CASE WHEN %(operator)s IN ('sum', 'count') THEN moved_at
+                WHEN %(operator)s = 'latest' THEN last_at
+                ELSE (SELECT min(p.at) FROM placed AS p
+                       WHERE (p.period, p.start, p.player_id, p.score)
+                             = (s.period, s.start, s.player_id, s.score)) END,
+           player_id)
+  FROM stood AS s
+"""
+HELD: Final = """
+SELECT period, period_start, player_id, score, achieved_at,
+       row_number() OVER (PARTITION BY period, period_start
+                          ORDER BY rank_key, achieved_at, player_id)
+  FROM leaderboards WHERE board = %(board)s
+"""
+
+
+def drawn(rng: random.Random) -> Definition:
+    """A board of any operator, order, periods and zone."""
+    operator = rng.choice(list(Operator))
+    known = [Period.ALLTIME, Period.DAILY, Period.WEEKLY, Period.MONTHLY]
+    kept = rng.sample(known, rng.randint(1, 4))
+    return board(
+        f"board-{rng.randrange(10**9)}",
+        operator=operator,
+        order=rng.choice(list(Order)),
+        pointer=rng.choice(["", "/points"]) if operator is Operator.COUNT else "/points",
+        event_types=tuple(rng.sample(["round", "duel"], rng.randint(1, 2))),
+        periods=tuple(period for period in Period if period in kept),
+        timezone=rng.choice(ZONES),
+    )
+
+
+def stream(rng: random.Random, count: int) -> list[Record]:
+    """Events of few players and moments, so that most tie with some other."""
+    corner = rng.choice(CORNERS)
+    return [
+        record(
+            number,
+            player_id=rng.choice(CAST),
+            event_type=rng.choice(["round", "duel", "chat"]),
+            at=corner + rng.choice([-1, 1]) * timedelta(minutes=rng.choice([0, 1, 59, 60, 1500])),
+            data=rng.choice(BODIES),
+        )
+        for number in range(count)
+    ]
+
+
+def deliver(rng: random.Random, records: Sequence[Record]) -> None:
+    """All of them and some twice, in any order, cut anywhere, by consumers side by side."""
+    arrival = [*records, *rng.sample(list(records), len(records) // 3)]
+    rng.shuffle(arrival)
+    chunks = []
+    first = 0
+    while first < len(arrival):
+        size = rng.randint(1, 12)
+        some = [
+            msgspec.structs.replace(item, offset=offset)
+            for offset, item in enumerate(arrival[first : first + size], start=first)
+        ]
+        chunks.append(chunk(some))
+        first += size
+
+    def work(mine: Sequence[Any]) -> None:
+        try:
+            for carried in mine:
+                apply_chunk(CONSUMERS[Consumer.LEADERBOARDS], carried)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(WORKERS) as pool:
+        list(pool.map(work, [chunks[worker::WORKERS] for worker in range(WORKERS)]))
+
+
+def fill_raw(records: Sequence[Record]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(RAW)
+        cursor.executemany(
+            "INSERT INTO raw VALUES (%s, %s, %s, %s, %s)",
+            [
+                (r.event_id, r.player_id, r.event_type, r.timestamp, bytes(r.data).decode())
+                for r in records
+            ],
+        )
+
+
+def expected(definition: Definition) -> set[tuple[Any, ...]]:
+    (pointer,) = {scoring.pointer for scoring in definition.scoring.values()}
+    parameters = {
+        "operator": definition.operator.value,
+        "order": definition.order.value,
+        "name": pointer.removeprefix("/"),
+        "types": list(definition.scoring),
+        "periods": [period.value for period in definition.periods],
+        "zone": definition.timezone,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(EXPECTED, parameters)
+        return set(cursor.fetchall())
+
+
+def held(definition: Definition) -> set[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(HELD, {"board": definition.name})
+        return set(cursor.fetchall())
+
+
+def start_over() -> None:
+    for model in (Entry, Board, LeaderboardsAppliedEvent, AppliedChunk):
+        model._default_manager.all().delete()
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_boards_are_what_sql_makes_of_the_raw_events(seed: int, cache: redis.Redis) -> None:
+    rng = random.Random(seed)
+    start_over()
+    definitions = [drawn(rng) for _ in range(8)]
+    for definition in definitions:
+        assert declare(definition)
+    records = stream(rng, 60)
+    deliver(rng, records)
+    fill_raw(records)
+    for definition in definitions:
+        assert held(definition) == expected(definition), definition
+    assert any(expected(definition) for definition in definitions)
+
+
+def test_two_events_of_one_moment_leave_the_greater_id(cache: redis.Redis) -> None:
+    latest = board(
+        "form", operator=Operator.LATEST, event_types=("round",), periods=(Period.ALLTIME,)
+    )
+    declare(latest)
+    at = CORNERS[0]
+    one = record(0, number=7, event_type="round", at=at, data='{"score": 1}')
+    other = record(1, number=9, event_type="round", at=at, data='{"score": 2}')
+    late = record(2, number=11, event_type="round", at=at - timedelta(1), data='{"score": 3}')
+    for item in (other, one, late):
+        apply_chunk(CONSUMERS[Consumer.LEADERBOARDS], chunk([item]))
+    row = Entry.objects.get(board="form")
+    assert (row.score, str(row.event_id), row.game_id) == (2, event_id(9), GAME)
