@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from decimal import Decimal
+from typing import Any, Final
 
+import msgspec
 from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
+from ninja.parser import Parser
 from ninja.renderers import BaseRenderer
 
 from apps.ingest.schemas import POST_EVENTS
@@ -18,6 +21,15 @@ from apps.stats.api import router as statistics
 from apps.web.answers import answer, exact_json, refusal
 from apps.web.errors import RequestRefused
 from apps.web.keys import demand_read
+
+_exact: Final = msgspec.json.Decoder(float_hook=Decimal)
+
+
+class ExactBodies(Parser):
+    """Numbers of a body are decimals where they are no integers: a float would round them."""
+
+    def parse_body(self, request: HttpRequest) -> Any:
+        return _exact.decode(request.body)
 
 
 class ExactJson(BaseRenderer):
@@ -40,6 +52,7 @@ api = NinjaAPI(
     docs_url="/docs",
     openapi_url="/openapi.json",
     renderer=ExactJson(),
+    parser=ExactBodies(),
     auth=[_reader],
 )
 api.add_router("/v1", statistics)

@@ -13,6 +13,7 @@ import msgspec
 
 from apps.contract.chunk import Chunk, Record, Refused, encode_records
 from apps.contract.envelope import decode_event
+from apps.leaderboards.filters import where_of
 from apps.leaderboards.periods import Period
 from apps.leaderboards.rules import Definition, Operator, Order, Scoring
 
@@ -137,6 +138,8 @@ def board(
     periods: tuple[Period, ...] = (Period.ALLTIME, Period.DAILY, Period.WEEKLY),
     timezone: str = "UTC",
     absent: Decimal | None = None,
+    where: dict[str, Any] | None = None,
+    season: str = "",
 ) -> Definition:
     """A board's definition."""
     return Definition(
@@ -147,4 +150,6 @@ def board(
         order=order,
         periods=periods,
         timezone=timezone,
+        where=where_of(where or {}),
+        season=season,
     )

@@ -71,6 +71,8 @@ def _store(definition: Definition) -> None:
         order=definition.order.value,
         periods=[period.value for period in definition.periods],
         timezone=definition.timezone,
+        where="" if definition.where is None else definition.where.text,
+        season=definition.season,
     )
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from apps.leaderboards.periods import Period, day_of, start_of
+from apps.leaderboards.periods import Period, day_of
 from apps.leaderboards.rules import (
     Definition,
     Operator,
@@ -58,6 +58,9 @@ def scores(
     document = _data.decode(data)
     found = []
     for definition in counting:
+        where = definition.where
+        if where is not None and not where.holds(document):
+            continue
         operator = definition.operator
         scoring = definition.scoring[event_type]
         score = (counted if operator is _COUNT else score_of)(scoring, document)
@@ -71,23 +74,27 @@ def scores(
 class _BoardDeltas:
     """What one board has to merge, folded by what the finest periods part.
 
-    A day lies in one period of each kind, so an event is merged once and not once a period.
+    A day lies in one period of each kind, so an event is merged once and not once a period. Seasons
+    may begin within a day: a board that has them is parted by season and day.
     """
 
     definition: Definition
     cells: dict[Starts, dict[str, Standing]] = field(default_factory=dict)
-    days: dict[date, dict[str, Standing]] = field(default_factory=dict)
+    days: dict[object, dict[str, Standing]] = field(default_factory=dict)
 
     def add(self, player_id: str, at: datetime, score: Decimal, event_id: str) -> None:
-        day = day_of(at, self.definition.timezone)
+        definition = self.definition
+        day: object = day_of(at, definition.timezone)
+        if definition.season:
+            day = day, definition.start_of(Period.SEASON, at)
         cell = self.days.get(day)
         if cell is None:
             cell = self.days[day] = self.cells.setdefault(self._starts(at), {})
         self._merge(cell, player_id, standing(score, at, event_id))
 
     def _starts(self, at: datetime) -> Starts:
-        zone = self.definition.timezone
-        return tuple((period, start_of(period, at, zone)) for period in self.definition.periods)
+        definition = self.definition
+        return tuple((period, definition.start_of(period, at)) for period in definition.periods)
 
     def parts(self) -> Iterator[tuple[Starts, dict[str, Standing]]]:
         """Standings with the periods that they are merged into; a player once in each period."""

@@ -66,6 +66,12 @@ class Board(models.Model):
     order = models.TextField(choices=[(o.value, o.value) for o in Order], default=Order.DESC.value)
     periods = ArrayField(models.TextField())
     timezone = models.TextField(default="UTC")
+    where = models.TextField(
+        default="", db_default="", help_text="Canonical JSON: pointer into data -> conditions"
+    )
+    season = models.TextField(
+        default="", db_default="", help_text="Cron expression in the time zone, as 0 4 1 * *"
+    )
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:

@@ -8,6 +8,8 @@ from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from apps.leaderboards.seasons import season_of
+
 # The start of the period that has none; no event is older (envelope.EARLIEST).
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -19,26 +21,38 @@ class Period(StrEnum):
     DAILY = "daily"
     WEEKLY = "weekly"  # ISO weeks: Monday to Monday
     MONTHLY = "monthly"
+    SEASON = "season"  # by the board's own cron expression
 
 
-def start_of(period: Period, moment: datetime, zone: str) -> datetime:
-    """When the period that holds `moment` began, in UTC; EPOCH for all-time."""
+# What a board may keep without saying more.
+CALENDAR: Final = (Period.ALLTIME, Period.DAILY, Period.WEEKLY, Period.MONTHLY)
+
+
+def start_of(period: Period, moment: datetime, zone: str, season: str = "") -> datetime:
+    """When the period that holds `moment` began, in UTC; EPOCH for all-time.
+
+    `season` is a cron expression, needed for that period.
+    """
     if period is Period.ALLTIME:
         return EPOCH
+    if period is Period.SEASON:
+        return season_of(season, moment, zone)[0]
     return _bounds(period, day_of(moment, zone), zone)[0]
 
 
 def day_of(moment: datetime, zone: str) -> date:
-    """The day that holds `moment`; it lies in one period of each kind, whose starts it decides."""
+    """The day that holds `moment`; it lies in one period of each kind but seasons."""
     if zone == "UTC" and moment.tzinfo is UTC:
         return moment.date()  # a sixtieth of the time of what follows
     return moment.astimezone(_zone(zone)).date()
 
 
-def end_of(period: Period, moment: datetime, zone: str) -> datetime | None:
+def end_of(period: Period, moment: datetime, zone: str, season: str = "") -> datetime | None:
     """When the period that holds `moment` ends (exclusive), in UTC; None for all-time."""
     if period is Period.ALLTIME:
         return None
+    if period is Period.SEASON:
+        return season_of(season, moment, zone)[1]
     return _bounds(period, day_of(moment, zone), zone)[1]
 
 

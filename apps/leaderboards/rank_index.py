@@ -29,6 +29,7 @@ TTL: Final = {
     Period.DAILY: 3 * 86400,
     Period.WEEKLY: 10 * 86400,
     Period.MONTHLY: 35 * 86400,
+    Period.SEASON: 35 * 86400,
 }
 COMPLETE: Final = b"complete"
 # Entries a command while building aside: at most 7 ms of Redis's single thread.

@@ -15,7 +15,7 @@ from ninja import Path, Query, Router
 from apps.contract.envelope import EARLIEST
 from apps.leaderboards import board_reads, selectors
 from apps.leaderboards.cursors import CursorExpired, CursorInvalid, Seek, Walk
-from apps.leaderboards.periods import Period, end_of, start_of
+from apps.leaderboards.periods import Period
 from apps.leaderboards.rank_index import BoardPeriod
 from apps.leaderboards.ranks import RankMode, percentile
 from apps.leaderboards.read_schemas import (
@@ -122,14 +122,14 @@ class _View:
             told = f"board {board!r} does not keep {asked.period} scores"
             raise RequestRefused(404, "not_found", told)
         moment = _moment(asked.at, definition.timezone)
-        start = start_of(asked.period, moment, definition.timezone)
+        start = definition.start_of(asked.period, moment)
         return cls(
             definition=definition,
             asked=asked,
             scope=BoardPeriod(
                 game_id=game_id, board=board, period=asked.period, period_start=start
             ),
-            period_end=end_of(asked.period, moment, definition.timezone),
+            period_end=definition.end_of(asked.period, moment),
         )
 
     @property

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Context, Decimal
 from enum import StrEnum
-from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-from apps.leaderboards.periods import Period
+from apps.leaderboards import periods
+from apps.leaderboards.filters import Where
+from apps.leaderboards.periods import CALENDAR, Period
+from apps.leaderboards.pointers import resolve
 from apps.ledger.failures import EventRefused
 
 # A score has at most this many digits before and after the point: wide enough for any game,
@@ -54,7 +55,11 @@ class Scoring:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Definition:
-    """A board, as data."""
+    """A board, as data.
+
+    `season` is the cron expression of its seasons, empty without; `where` what their data must say
+    of events for them to count.
+    """
 
     game_id: str
     name: str
@@ -63,6 +68,16 @@ class Definition:
     order: Order
     periods: tuple[Period, ...]
     timezone: str = "UTC"
+    where: Where | None = None
+    season: str = ""
+
+    def start_of(self, period: Period, moment: datetime) -> datetime:
+        """When the board's period that holds `moment` began, in UTC; EPOCH for all-time."""
+        return periods.start_of(period, moment, self.timezone, self.season)
+
+    def end_of(self, period: Period, moment: datetime) -> datetime | None:
+        """When it ends (exclusive), in UTC; None for all-time."""
+        return periods.end_of(period, moment, self.timezone, self.season)
 
 
 class Standing(NamedTuple):
@@ -83,7 +98,6 @@ _INTEGERS_END: Final = 10**MAX_INTEGER_DIGITS
 ONE: Final = Decimal(1)
 DEFAULT_BOARD: Final = "default"
 _ADDING: Final = (Operator.SUM, Operator.COUNT)
-_INDEX: Final = re.compile("0|[1-9][0-9]*")  # RFC 6901, section 4
 _DEFAULT_SCORING: Final[Mapping[str, Scoring]] = {
     "player_score": Scoring(pointer="/score"),
     "quest_completed": Scoring(pointer="/reward_points", absent=Decimal(10)),
@@ -100,7 +114,7 @@ def default_definition(game_id: str) -> Definition:
         scoring=_DEFAULT_SCORING,
         operator=Operator.SUM,
         order=Order.DESC,
-        periods=tuple(Period),
+        periods=CALENDAR,
     )
 
 
@@ -133,24 +147,6 @@ def score_of(scoring: Scoring, data: Any) -> Decimal | None:
 def counted(scoring: Scoring, data: Any) -> Decimal | None:
     """One for an event that has anything (but null) where its score would be; None otherwise."""
     return ONE if resolve(scoring.pointer, data) is not None else None
-
-
-def resolve(pointer: str, document: Any) -> Any:
-    """What a JSON Pointer (RFC 6901) points to; None where there is nothing."""
-    value = document
-    for name in _steps(pointer):
-        if isinstance(value, dict):
-            value = value.get(name)
-        elif isinstance(value, list) and _INDEX.fullmatch(name):
-            value = value[int(name)] if int(name) < len(value) else None
-        else:
-            return None
-    return value
-
-
-@lru_cache(maxsize=4096)
-def _steps(pointer: str) -> tuple[str, ...]:
-    return tuple(step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:])
 
 
 def standing(score: Decimal, at: datetime, event_id: str = "") -> Standing:

@@ -12,6 +12,7 @@ from decimal import Decimal
 from django.db.models import Q
 
 from apps.leaderboards import rank_build, rank_index
+from apps.leaderboards.filters import where_of_text
 from apps.leaderboards.models import Board, Entry, EntryQuerySet
 from apps.leaderboards.periods import Period
 from apps.leaderboards.rank_index import BoardPeriod, Place, places_of
@@ -77,6 +78,8 @@ def definition(board: Board) -> Definition:
         order=Order(board.order),
         periods=tuple(Period(period) for period in board.periods),
         timezone=board.timezone,
+        where=where_of_text(board.where),
+        season=board.season,
     )
 
 

@@ -12,7 +12,6 @@ from apps.leaderboards import rank_index, selectors
 from apps.leaderboards.folding import Deltas, scores
 from apps.leaderboards.known_boards import KnownBoards, Memory
 from apps.leaderboards.models import Entry, LeaderboardsAppliedEvent
-from apps.leaderboards.periods import start_of
 from apps.leaderboards.rank_index import Place
 from apps.ledger.failures import EventRefused
 from apps.ledger.services import Applied
@@ -121,7 +120,7 @@ def _places(boards: KnownBoards, records: Iterable[Record]) -> list[Place]:
     touched = {
         (
             record.game_id,
-            start_of(period, record.timestamp, definition.timezone),
+            definition.start_of(period, record.timestamp),
             record.player_id,
         )
         for record in records

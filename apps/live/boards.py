@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from django.db import connection
 
 from apps.leaderboards import selectors
-from apps.leaderboards.periods import Period, end_of, start_of
+from apps.leaderboards.periods import Period
 from apps.leaderboards.rank_index import BoardPeriod
 from apps.leaderboards.ranks import RankMode, ranks
 from apps.leaderboards.rules import Definition
@@ -69,14 +69,14 @@ def read(watched: Watched, definition: Definition, now: datetime) -> View:
     moment = now
     if watched.day is not None:
         moment = datetime.combine(watched.day, time(), ZoneInfo(definition.timezone))
-    start = start_of(watched.period, moment, definition.timezone)
+    start = definition.start_of(watched.period, moment)
     scope = BoardPeriod(
         game_id=watched.game_id, board=watched.board, period=watched.period, period_start=start
     )
     found = selectors.top(scope, definition.order, watched.limit)
     return View(
         start=None if watched.period is Period.ALLTIME else start,
-        end=end_of(watched.period, moment, definition.timezone),
+        end=definition.end_of(watched.period, moment),
         total=found.total,
         lines=tuple(lines(watched.rank_mode, found.entries)),
         read_at=now,

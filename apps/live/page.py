@@ -37,6 +37,7 @@ _TABS: Final = {
     Period.DAILY: ("Today", "Day"),
     Period.WEEKLY: ("This week", "Week"),
     Period.MONTHLY: ("This month", "Month"),
+    Period.SEASON: ("This season", "Season"),
 }
 
 

@@ -23,7 +23,8 @@ WITH placed AS (
   SELECT s.board, p.period, p.period_start, s.player_id, s.score, s.at, s.event_id, s.operator,
          CASE WHEN s.descending THEN -s.score ELSE s.score END AS rank_key
     FROM reconcile_scores AS s CROSS JOIN LATERAL (VALUES
-         ('alltime', s.alltime), ('daily', s.daily), ('weekly', s.weekly), ('monthly', s.monthly)
+         ('alltime', s.alltime), ('daily', s.daily), ('weekly', s.weekly), ('monthly', s.monthly),
+         ('season', s.season)
          ) AS p(period, period_start)
    WHERE p.period_start IS NOT NULL
 ), expected AS (

@@ -12,7 +12,7 @@ from django.db import connection
 
 from apps.contract.queues import Consumer
 from apps.leaderboards.folding import scores
-from apps.leaderboards.periods import Period, start_of
+from apps.leaderboards.periods import Period
 from apps.leaderboards.rules import Definition, Order
 from apps.ledger.failures import EventRefused
 from apps.reconcile import given
@@ -22,7 +22,8 @@ DROP TABLE IF EXISTS reconcile_scores;
 CREATE TEMP TABLE reconcile_scores (
   board text, operator text, descending boolean, player_id text COLLATE "C", score numeric,
   at timestamptz, event_id uuid,
-  alltime timestamptz, daily timestamptz, weekly timestamptz, monthly timestamptz
+  alltime timestamptz, daily timestamptz, weekly timestamptz, monthly timestamptz,
+  season timestamptz
 ) ON COMMIT DROP
 """
 _COPY: Final = "COPY reconcile_scores FROM STDIN"
@@ -67,7 +68,7 @@ def _lines(definitions: Sequence[Definition], event: Applied) -> Iterator[str]:
             continue
         for scored in found:
             starts = [
-                start_of(period, at, definition.timezone).isoformat()
+                definition.start_of(period, at).isoformat()
                 if period in definition.periods
                 else r"\N"
                 for period in Period

@@ -11,7 +11,7 @@ import redis
 
 from apps.contract.chunk import Record
 from apps.contract.queues import Consumer
-from apps.leaderboards.periods import Period, start_of
+from apps.leaderboards.periods import CALENDAR, start_of
 from apps.leaderboards.rank_build import rebuild
 from apps.leaderboards.rank_index import BoardPeriod
 from apps.ledger.cache import CacheUnavailable
@@ -43,7 +43,7 @@ def snapshot_of(cache: redis.Redis) -> dict[bytes, object]:
 def lost_writes(cache: redis.Redis, records: Iterable[Record]) -> Iterator[None]:
     """What comes to Redis meanwhile is lost again; the boards' orders are there all the time."""
     for record_ in records:
-        for period in Period:
+        for period in CALENDAR:
             start = start_of(period, record_.timestamp, "UTC")
             rebuild(
                 BoardPeriod(

@@ -10,6 +10,7 @@ import random
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
@@ -20,6 +21,7 @@ from django.db import connection, connections
 from apps.contract.chunk import Record
 from apps.contract.queues import Consumer
 from apps.leaderboards.declaration import declare
+from apps.leaderboards.filters import where_of
 from apps.leaderboards.models import Board, Entry, LeaderboardsAppliedEvent
 from apps.leaderboards.periods import Period
 from apps.leaderboards.rules import Definition, Operator, Order
@@ -40,7 +42,39 @@ CORNERS: Final = (
 )
 # Ties, zeros, decimals beyond a double, nothing, and null.
 POINTS: Final = ("0", "0", "1", "1", "2", "-3", "1.50", "9007199254740993.1", "null")
-BODIES: Final = ("{}", *(f'{{"points": {points}}}' for points in POINTS))
+MODES: Final = ('"ranked"', '"casual"', "true", "7", "7.0", "7.5", "null", "[7]")
+# What SQL makes of a wall clock for the seasons that a cron expression begins.
+SEASONS: Final = {
+    "0 4 * * *": "date_trunc('day', wall - interval '4 h') + interval '4 h'",
+    "30 12 * * 1": "date_trunc('week', wall - interval '12:30') + interval '12:30'",
+    "0 6 1 * *": "date_trunc('month', wall - interval '6 h') + interval '6 h'",
+    "0 0 1 1,4,7,10 *": "date_trunc('quarter', wall)",
+    "": "NULL::timestamp",
+}
+# A filter, and the same in SQL, of `mode`: the jsonb that is there, NULL where it is JSON's null.
+FILTERS: Final[tuple[tuple[dict[str, Any], str], ...]] = (
+    ({}, "true"),
+    ({"/mode": "ranked"}, """mode = '"ranked"'"""),
+    ({"/mode": {"eq": 7}}, "mode = '7'"),
+    ({"/mode": {"ne": 7}}, "mode IS DISTINCT FROM '7'"),
+    ({"/mode": {"in": ["casual", 7, True]}}, """mode IN ('"casual"', '7', 'true')"""),
+    ({"/mode": {"exists": True}}, "mode IS NOT NULL"),
+    ({"/mode": {"exists": False}}, "mode IS NULL"),
+    (
+        {"/mode": {"gt": 7, "lte": Decimal("7.50")}},
+        "jsonb_typeof(mode) = 'number' AND mode > '7' AND mode <= '7.5'",
+    ),
+    (
+        {"/mode": {"lt": 8}, "/points": {"gte": 1}},
+        """jsonb_typeof(mode) = 'number' AND mode < '8'
+      AND jsonb_typeof(data->'points') = 'number' AND data->'points' >= '1'""",
+    ),
+)
+BODIES: Final = (
+    "{}",
+    *(f'{{"points": {points}}}' for points in POINTS),
+    *(f'{{"points": {points}, "mode": {mode}}}' for points in POINTS for mode in MODES),
+)
 WORKERS: Final = 3
 
 RAW: Final = """
@@ -53,14 +87,17 @@ WITH scored AS (
   SELECT event_id, player_id, at,
          CASE WHEN %(operator)s = 'count' THEN CASE WHEN jsonb_typeof(given) <> 'null' THEN 1 END
               WHEN jsonb_typeof(given) = 'number' THEN given::text::numeric END AS score
-    FROM raw, LATERAL (SELECT CASE WHEN %(name)s = '' THEN data ELSE data->%(name)s END) AS g(given)
-   WHERE event_type = ANY(%(types)s)
+    FROM raw,
+         LATERAL (SELECT CASE WHEN %(name)s = '' THEN data ELSE data->%(name)s END) AS g(given),
+         LATERAL (SELECT nullif(data->'mode', 'null')) AS m(mode)
+   WHERE event_type = ANY(%(types)s) AND ({where})
 ), placed AS (
   SELECT s.*, p.period, p.start
-    FROM scored AS s, LATERAL (VALUES
+    FROM scored AS s, LATERAL (SELECT at AT TIME ZONE %(zone)s) AS w(wall), LATERAL (VALUES
          ('alltime', timestamptz '1970-01-01 00:00+00'),
          ('daily', date_trunc('day', at, %(zone)s)), ('weekly', date_trunc('week', at, %(zone)s)),
-         ('monthly', date_trunc('month', at, %(zone)s))) AS p(period, start)
+         ('monthly', date_trunc('month', at, %(zone)s)),
+         ('season', ({season}) AT TIME ZONE %(zone)s)) AS p(period, start)
    WHERE score IS NOT NULL AND p.period = ANY(%(periods)s)
 ), stood AS (
   SELECT DISTINCT period, start, player_id,
@@ -104,8 +141,8 @@ SELECT period, period_start, player_id, score, achieved_at,
 def drawn(rng: random.Random) -> Definition:
     """A board of any operator, order, periods and zone."""
     operator = rng.choice(list(Operator))
-    known = [Period.ALLTIME, Period.DAILY, Period.WEEKLY, Period.MONTHLY]
-    kept = rng.sample(known, rng.randint(1, 4))
+    kept = rng.sample(list(Period), rng.randint(1, 5))
+    seasons = [cron for cron in SEASONS if cron]
     return board(
         f"board-{rng.randrange(10**9)}",
         operator=operator,
@@ -114,6 +151,8 @@ def drawn(rng: random.Random) -> Definition:
         event_types=tuple(rng.sample(["round", "duel"], rng.randint(1, 2))),
         periods=tuple(period for period in Period if period in kept),
         timezone=rng.choice(ZONES),
+        where=rng.choice(FILTERS)[0],
+        season=rng.choice(seasons) if Period.SEASON in kept else "",
     )
 
 
@@ -171,6 +210,7 @@ def fill_raw(records: Sequence[Record]) -> None:
 
 
 def expected(definition: Definition) -> set[tuple[Any, ...]]:
+    (where,) = [sql for given, sql in FILTERS if where_of(given) == definition.where]
     (pointer,) = {scoring.pointer for scoring in definition.scoring.values()}
     parameters = {
         "operator": definition.operator.value,
@@ -181,7 +221,10 @@ def expected(definition: Definition) -> set[tuple[Any, ...]]:
         "zone": definition.timezone,
     }
     with connection.cursor() as cursor:
-        cursor.execute(EXPECTED, parameters)
+        statement = EXPECTED.replace("{where}", where).replace(
+            "{season}", SEASONS[definition.season]
+        )
+        cursor.execute(statement, parameters)
         return set(cursor.fetchall())
 
 

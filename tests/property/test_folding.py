@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.leaderboards.folding import Deltas, Scored
-from apps.leaderboards.periods import Period, start_of
+from apps.leaderboards.periods import Period
 from apps.leaderboards.rules import Definition, Operator, Order, Standing, merge, standing
 from tests.builders import CAST, NOW, board, event_id
 
@@ -28,7 +28,11 @@ attempts = st.lists(
 )
 definitions = st.builds(
     lambda operator, order, periods, zone: board(
-        operator=operator, order=order, periods=tuple(sorted(periods)), timezone=zone
+        operator=operator,
+        order=order,
+        periods=tuple(sorted(periods)),
+        timezone=zone,
+        season="0 4 * * *" if Period.SEASON in periods else "",
     ),
     st.sampled_from(Operator),
     st.sampled_from(Order),
@@ -48,7 +52,7 @@ def test_each_period_gets_what_was_scored_in_it(
         named = event_id(number) if latest else ""
         deltas.add(Scored(definition, player_id, at, score, named))
         for period in definition.periods:
-            start = start_of(period, at, definition.timezone)
+            start = definition.start_of(period, at)
             expected[period, start, player_id].append(standing(score, at, named))
     rows = deltas.rows(definition.operator)
     merged = [

@@ -10,7 +10,8 @@ import pytest
 
 from apps.leaderboards.folding import Deltas, scores
 from apps.leaderboards.periods import Period
-from apps.leaderboards.rules import Operator, Scoring, default_definition, resolve, score_of
+from apps.leaderboards.pointers import resolve
+from apps.leaderboards.rules import Operator, Scoring, default_definition, score_of
 from apps.ledger.failures import EventRefused
 from tests.builders import GAME, NOW, board, event_id
 
