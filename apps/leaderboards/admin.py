@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.utils.html import format_html, format_html_join
 
+from apps.leaderboards.board_pages import BoardPages
+from apps.leaderboards.board_versions import versions
 from apps.leaderboards.models import Board, Entry
-from apps.operations.columns import decimal_column, link_column, moment_column, text_column
+from apps.operations.columns import (
+    ABSENT,
+    decimal_column,
+    link_column,
+    moment,
+    moment_column,
+    preformatted,
+    text_column,
+    visible,
+)
 from apps.operations.keyset import Keyset
 from apps.operations.read_only import ReadOnlyAdmin
 from apps.operations.search import IndexedSearch
@@ -18,9 +30,28 @@ BOARD = link_column("board", ENTRIES, {"game": "game_id", "board": "board"})
 PERIOD = link_column("period", ENTRIES, {"game": "game_id", "board": "board", "period": "period"})
 
 
+@admin.display(description="versions")
+def history(board: Board) -> str:
+    """Who defined it how and why; the newest first."""
+    entries = (
+        (
+            moment(found.created_at),
+            found.version,
+            visible(found.changed_by or ABSENT),
+            visible(f": {found.reason}" if found.reason else ""),
+            preformatted(found.definition),
+        )
+        for found in versions(board)
+    )
+    listed = format_html_join("", "<li>{} <strong>version {}</strong> by {}{}{}</li>", entries)
+    return format_html('<ul class="history">{}</ul>', listed) if listed else ABSENT
+
+
 @admin.register(Board)
-class BoardAdmin(ReadOnlyAdmin):
+class BoardAdmin(BoardPages, ReadOnlyAdmin):
     """Declared boards; the default board of a game is declared nowhere."""
+
+    change_list_template = "leaderboards/change_list.html"
 
     list_order = Keyset(fields=("game_id", "name"))
     searches = (IndexedSearch(words={"game": "game_id", "name": "name"}, order=list_order),)
@@ -48,11 +79,15 @@ class BoardAdmin(ReadOnlyAdmin):
                 "order",
                 "score",
                 "event_types",
+                text_column("where"),
                 "periods",
+                text_column("season"),
                 "timezone",
+                "version",
                 moment_column("created_at"),
             ),
         ),
+        ("History", (history,)),
     )
 
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Final, Literal
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Path, Router
 
 from apps.leaderboards.board_schema import BoardIn, BoardInvalid, told
 from apps.leaderboards.declaration import BoardConflict, LogBehind, declare
+from apps.leaderboards.selectors import version_of
 from apps.web.answers import answer
 from apps.web.errors import RequestRefused
 from apps.web.keys import demand_management
 from apps.web.schemas import GameId, Refusal
 
+# Who declares by the management key; it has no name.
+MANAGEMENT: Final = "management key"
 router = Router(tags=["leaderboards"])
 REFUSALS = frozenset({400, 401, 403, 404, 409, 503})
 
@@ -29,6 +32,7 @@ class DeclaredOut(BoardIn):
 
     status: Literal["success"]
     game_id: str
+    version: int
 
 
 @router.post(
@@ -44,12 +48,12 @@ def declare_board(request: HttpRequest, game_id: Path[GameId], definition: Board
     """
     try:
         declared = definition.definition(game_id)
-        new = declare(declared)
+        new = declare(declared, by=MANAGEMENT, reason=definition.reason)
     except BoardInvalid as error:
         raise RequestRefused(400, error.code, str(error), pointer=error.pointer) from error
     except BoardConflict as error:
         raise RequestRefused(409, "board_conflict", str(error), pointer="/name") from error
     except LogBehind as error:
         raise RequestRefused(503, "log_behind", str(error), retry_after=5) from error
-    body = {"status": "success", "game_id": game_id, **told(declared)}
-    return answer(201 if new else 200, body)
+    body: dict[str, Any] = {"status": "success", "game_id": game_id, **told(declared)}
+    return answer(201 if new else 200, {**body, "version": version_of(declared)})

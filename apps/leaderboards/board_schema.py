@@ -9,16 +9,19 @@ from zoneinfo import available_timezones
 
 import msgspec
 from ninja import Schema
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from apps.contract.envelope import EVENT_TYPE
 from apps.leaderboards import pointers, seasons
 from apps.leaderboards.filters import Where, WhereInvalid, where_of
 from apps.leaderboards.periods import CALENDAR, Period
 from apps.leaderboards.rules import DEFAULT_BOARD, Definition, Operator, Order, Scoring
+from apps.web.schemas import GameId
 
 EventType = Annotated[str, Field(pattern=f"^{EVENT_TYPE}$")]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+_game_id: Final[TypeAdapter[str]] = TypeAdapter(GameId)
+_told: Final = msgspec.json.Encoder(decimal_format="number")
 _exact: Final = msgspec.json.Decoder(float_hook=Decimal)
 
 
@@ -83,6 +86,10 @@ class BoardIn(Schema):
     )
     timezone: str = Field("UTC", description="Of the IANA database, as Europe/Vienna.")
 
+    reason: str = Field(
+        "", max_length=1_000, description="Why; it is kept with the version of the board."
+    )
+
     def definition(self, game_id: str) -> Definition:
         """The board of a game. Raises BoardInvalid."""
         if self.name == DEFAULT_BOARD:
@@ -131,11 +138,21 @@ def definition_of(game_id: str, given: Mapping[str, Any]) -> Definition:
     """The board that plain values say; numbers in them are int or Decimal. Raises BoardInvalid."""
     try:
         board = BoardIn.model_validate(dict(given))
+        _game_id.validate_python(game_id)
     except ValidationError as error:
         first = error.errors()[0]
-        pointer = pointers.joined(*map(str, first["loc"]))
+        where = first["loc"] or ("game_id",)
+        pointer = pointers.joined(*map(str, where))
         raise BoardInvalid(pointer, first["type"], first["msg"]) from error
     return board.definition(game_id)
+
+
+def typed_where(text: str) -> Any:
+    """A filter as somebody typed it, JSON or nothing. Raises BoardInvalid."""
+    try:
+        return _exact.decode(text.strip() or "{}")
+    except msgspec.DecodeError as error:
+        raise BoardInvalid("/where", "invalid_json", str(error)) from error
 
 
 def told(definition: Definition) -> dict[str, Any]:
@@ -153,3 +170,8 @@ def told(definition: Definition) -> dict[str, Any]:
         "season": definition.season,
         "timezone": definition.timezone,
     }
+
+
+def as_json(definition: Definition) -> str:
+    """`told`, as text."""
+    return _told.encode(told(definition)).decode()

@@ -9,8 +9,9 @@ from typing import Final
 from django.db import transaction
 
 from apps.leaderboards import locks, log, selectors
+from apps.leaderboards.board_schema import as_json
 from apps.leaderboards.folding import Deltas, scores
-from apps.leaderboards.models import Board, LeaderboardsAppliedEvent
+from apps.leaderboards.models import Board, BoardVersion, LeaderboardsAppliedEvent
 from apps.leaderboards.rules import Definition
 from apps.leaderboards.services import merge
 from apps.ledger.failures import EventRefused
@@ -27,10 +28,11 @@ class LogBehind(Exception):
     """The log does not hold yet what the boards have counted; try again later."""
 
 
-def declare(definition: Definition) -> bool:
+def declare(definition: Definition, *, by: str, reason: str = "") -> bool:
     """Declare the board and fill it from the log, in one transaction; True where it is new.
 
-    Declaring the same again changes nothing. Raises BoardConflict, LogBehind.
+    `by` and `reason` are kept with its version. Declaring the same again changes nothing. Raises
+    BoardConflict, LogBehind.
 
     While it runs no score is applied, so an event counts on the new board exactly once: from the
     log if the log has it, from its chunk otherwise.
@@ -46,7 +48,7 @@ def declare(definition: Definition) -> bool:
             return False
         _wait_for_the_log()
         others = selectors.definitions([definition.game_id])
-        _store(definition)
+        _store(definition, by, reason)
         _fill(definition, others)
     return True
 
@@ -59,10 +61,10 @@ def _wait_for_the_log() -> None:
         time.sleep(0.02)
 
 
-def _store(definition: Definition) -> None:
+def _store(definition: Definition, by: str, reason: str) -> None:
     pointers = {scoring.pointer for scoring in definition.scoring.values()}
     (pointer,) = pointers
-    Board.objects.create(
+    board = Board.objects.create(
         game_id=definition.game_id,
         name=definition.name,
         event_types=sorted(definition.scoring),
@@ -74,6 +76,7 @@ def _store(definition: Definition) -> None:
         where="" if definition.where is None else definition.where.text,
         season=definition.season,
     )
+    BoardVersion.record(board, as_json(definition), by=by, reason=reason)
 
 
 def _fill(definition: Definition, others: Mapping[str, Sequence[Definition]]) -> None:

@@ -72,16 +72,48 @@ class Board(models.Model):
     season = models.TextField(
         default="", db_default="", help_text="Cron expression in the time zone, as 0 4 1 * *"
     )
+    version = models.IntegerField(default=1, db_default=1, help_text="Of its definition")
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
         db_table = "boards"
+        permissions = (("declare_board", "Can declare boards"),)
         constraints = (
             models.UniqueConstraint(name="boards_game_name", fields=("game_id", "name")),
         )
 
     def __str__(self) -> str:
         return f"{self.game_id}/{self.name}"
+
+
+class BoardVersion(models.Model):
+    """How a board was defined from some time on, by whom and why; rows are only ever added."""
+
+    id = models.BigAutoField(primary_key=True)
+    board = models.ForeignKey(Board, on_delete=models.CASCADE, db_index=False)
+    version = models.IntegerField()
+    definition = models.JSONField(help_text="As it is declared over HTTP")
+    changed_by = models.TextField()
+    reason = models.TextField()
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "board_versions"
+        constraints = (
+            models.UniqueConstraint(name="board_versions_key", fields=("board", "version")),
+        )
+
+    def __str__(self) -> str:
+        return f"version {self.version} of board {self.board_id}"
+
+    @classmethod
+    def record(cls, board: Board, definition: str, *, by: str, reason: str) -> None:
+        """Keep the board's present version; `definition` is JSON text.
+
+        As text: Django would make floats of its decimals.
+        """
+        with connection.cursor() as cursor:
+            cursor.execute(upserts.VERSION, [board.pk, board.version, definition, by, reason])
 
 
 class BoardsStamp(models.Model):

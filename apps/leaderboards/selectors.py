@@ -67,6 +67,12 @@ def definition_of(game_id: str, name: str) -> Definition | None:
     return next((d for d in definitions([game_id])[game_id] if d.name == name), None)
 
 
+def version_of(definition: Definition) -> int:
+    """The version of a declared board."""
+    found = Board.objects.get(game_id=definition.game_id, name=definition.name)
+    return found.version
+
+
 def definition(board: Board) -> Definition:
     """The rules of a stored board."""
     scoring = Scoring(pointer=board.score)

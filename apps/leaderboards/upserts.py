@@ -29,6 +29,11 @@ SELECT (SELECT stamp::text FROM boards_stamp), CASE WHEN (SELECT count(*) FROM c
 """
 RELEASE: Final = "DELETE FROM leaderboards_applied_events WHERE event_id = ANY(%s::uuid[])"
 
+VERSION: Final = """
+INSERT INTO board_versions (board_id, version, definition, changed_by, reason)
+VALUES (%s, %s, %s::jsonb, %s, %s)
+"""
+
 
 # A delta counts in every scope of its part. The order is that of the unique index: the periods of a
 # player lie side by side in it.

@@ -146,7 +146,7 @@ def test_a_board_declared_amid_the_stream_counts_each_event_once(cache: redis.Re
         [
             job(Consumer.LEADERBOARDS, chunks),
             job(Consumer.LEADERBOARDS, chunks[::-1]),
-            lambda: declare(board("points")),
+            lambda: declare(board("points"), by="ada"),
         ]
     )
     assert outcomes[2] is True

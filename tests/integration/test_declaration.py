@@ -83,7 +83,7 @@ def start_over() -> None:
 
 
 def declared_before(definition: Definition, chunks: list[Chunk]) -> Totals:
-    declare(definition)
+    declare(definition, by="ada")
     logged(chunks)
     ranked(chunks)
     return totals()
@@ -105,7 +105,7 @@ def test_a_board_declared_after_its_events_equals_one_declared_before(
     logged(chunks)
     reached(Consumer.LOGGING, 60)
     ranked(chunks)
-    declare(definition)
+    declare(definition, by="ada")
     assert totals() == before
     assert any(entry[1] == definition.name for entry in before.entries)
 
@@ -120,7 +120,7 @@ def test_an_event_that_is_logged_and_not_yet_ranked_counts_once_on_all_boards(
     logged(chunks)
     reached(Consumer.LOGGING, 60)
     ranked(chunks[:2])
-    declare(definition)
+    declare(definition, by="ada")
     ranked(chunks[4:])
     ranked(chunks)
     assert totals() == before
@@ -136,7 +136,7 @@ def test_events_that_come_after_the_declaration_count_once(
     logged(chunks[:3])
     reached(Consumer.LOGGING, 30)
     ranked(chunks[:3])
-    declare(definition)
+    declare(definition, by="ada")
     ranked(chunks[3:])
     logged(chunks[3:])
     assert totals() == before
@@ -148,11 +148,11 @@ def test_a_log_that_is_behind_the_boards_must_catch_up_first(cache: redis.Redis)
     reached(Consumer.LOGGING, 10)
     ranked(chunks)
     with pytest.raises(LogBehind):
-        declare(DEFINITIONS[0])
+        declare(DEFINITIONS[0], by="ada")
     assert not Board.objects.exists()
     logged(chunks)
     reached(Consumer.LOGGING, 20)
-    assert declare(DEFINITIONS[0])
+    assert declare(DEFINITIONS[0], by="ada")
 
 
 def test_a_log_with_a_hole_below_the_boards_must_be_whole_first(cache: redis.Redis) -> None:
@@ -161,7 +161,7 @@ def test_a_log_with_a_hole_below_the_boards_must_be_whole_first(cache: redis.Red
     reached(Consumer.LOGGING, 10)
     ranked(chunks)
     with pytest.raises(LogBehind):
-        declare(DEFINITIONS[0])
+        declare(DEFINITIONS[0], by="ada")
 
 
 def test_a_log_that_catches_up_within_the_patience_is_waited_for(
@@ -170,13 +170,13 @@ def test_a_log_that_catches_up_within_the_patience_is_waited_for(
     monkeypatch.setattr(declaration, "LOG_PATIENCE", 30.0)
     answers = iter([False, False, True])
     monkeypatch.setattr(log, "covers_boards", lambda: next(answers))
-    assert declare(DEFINITIONS[0])
+    assert declare(DEFINITIONS[0], by="ada")
 
 
 def test_declaring_the_same_again_changes_nothing(cache: redis.Redis) -> None:
     definition = DEFINITIONS[0]
     before = declared_before(definition, rounds(2))
-    assert not declare(definition)
+    assert not declare(definition, by="ada")
     assert totals() == before
     assert Board.objects.count() == 1
 
@@ -193,9 +193,9 @@ def test_declaring_the_same_again_changes_nothing(cache: redis.Redis) -> None:
 )
 def test_declaring_it_otherwise_is_a_conflict(change: dict[str, object]) -> None:
     definition = board("points")
-    assert declare(definition)
+    assert declare(definition, by="ada")
     with pytest.raises(BoardConflict):
-        declare(replace(definition, **change))  # type: ignore[arg-type]
+        declare(replace(definition, **change), by="ada")  # type: ignore[arg-type]
     assert selectors.definition_of(GAME, "points") == definition
 
 
@@ -205,7 +205,7 @@ def test_a_bad_score_found_while_filling_is_left_to_its_own_chunk(cache: redis.R
     carried = chunk([bad, good])
     logged([carried])
     reached(Consumer.LOGGING, 2)
-    declare(board("rounds", event_types=("round",)))
+    declare(board("rounds", event_types=("round",)), by="ada")
     outcome = apply_chunk(CONSUMERS[Consumer.LEADERBOARDS], carried)
     assert (outcome.applied, outcome.duplicates, outcome.dead) == (0, 1, 1)
     assert score_of("bo", board="rounds") == (Decimal(3), good.timestamp)
@@ -220,7 +220,7 @@ def test_what_the_declaration_counted_on_other_boards_is_read_from_redis(
     assert selectors.top(scope, Order.DESC, 10).total == 0
     logged(chunks)
     reached(Consumer.LOGGING, 40)
-    declare(DEFINITIONS[0])
+    declare(DEFINITIONS[0], by="ada")
     ranked(chunks)
     assert selectors.top_from_rows(scope, 10).total > 0
     assert selectors.top(scope, Order.DESC, 10) == selectors.top_from_rows(scope, 10)

@@ -60,7 +60,8 @@ def applied(cache: redis.Redis) -> Applied:
             operator=Operator.BEST,
             periods=(Period.ALLTIME, Period.DAILY),
             timezone="Europe/Vienna",
-        )
+        ),
+        by="ada",
     )
     for consumer in Consumer:
         ConsumerPosition(consumer=consumer, topic_id=TOPIC_ID, partition=0, next_offset=0).save()

@@ -23,7 +23,7 @@ PERIODS = (Period.ALLTIME, Period.DAILY, Period.MONTHLY)
 @pytest.fixture
 def played(cache: redis.Redis) -> None:
     for operator in Operator:
-        declare(board(operator.value, operator=operator, periods=PERIODS))
+        declare(board(operator.value, operator=operator, periods=PERIODS), by="ada")
     carried = chunk(points_of_the_cast(40))
     for consumer in (Consumer.LOGGING, Consumer.LEADERBOARDS):
         apply_chunk(CONSUMERS[consumer], carried)

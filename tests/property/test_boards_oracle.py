@@ -245,7 +245,7 @@ def test_boards_are_what_sql_makes_of_the_raw_events(seed: int, cache: redis.Red
     start_over()
     definitions = [drawn(rng) for _ in range(8)]
     for definition in definitions:
-        assert declare(definition)
+        assert declare(definition, by="ada")
     records = stream(rng, 60)
     deliver(rng, records)
     fill_raw(records)
@@ -258,7 +258,7 @@ def test_two_events_of_one_moment_leave_the_greater_id(cache: redis.Redis) -> No
     latest = board(
         "form", operator=Operator.LATEST, event_types=("round",), periods=(Period.ALLTIME,)
     )
-    declare(latest)
+    declare(latest, by="ada")
     at = CORNERS[0]
     one = record(0, number=7, event_type="round", at=at, data='{"score": 1}')
     other = record(1, number=9, event_type="round", at=at, data='{"score": 2}')
