@@ -6,11 +6,13 @@ The SQL goes from raw events to entries in one statement: window functions and o
 
 from __future__ import annotations
 
+import os
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -18,16 +20,17 @@ import pytest
 import redis
 from django.db import connection, connections
 
-from apps.contract.chunk import Record
+from apps.contract.chunk import Chunk, Record
 from apps.contract.queues import Consumer
+from apps.events.models import Event
 from apps.leaderboards.declaration import declare
 from apps.leaderboards.filters import where_of
 from apps.leaderboards.models import Board, Entry, LeaderboardsAppliedEvent
 from apps.leaderboards.periods import Period
 from apps.leaderboards.rules import Definition, Operator, Order
-from apps.ledger.models import AppliedChunk
+from apps.ledger.models import AppliedChunk, ConsumerPosition
 from apps.ledger.services import apply_chunk
-from tests.builders import CAST, GAME, board, chunk, event_id, record
+from tests.builders import CAST, GAME, TOPIC_ID, board, chunk, event_id, record
 from tests.totals import CONSUMERS
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -76,6 +79,9 @@ BODIES: Final = (
     *(f'{{"points": {points}, "mode": {mode}}}' for points in POINTS for mode in MODES),
 )
 WORKERS: Final = 3
+# BOARD_SEEDS=625 makes 10,000 boards.
+SEEDS: Final = int(os.environ.get("BOARD_SEEDS", "8"))
+BOARDS: Final = 8  # of a seed and test
 
 RAW: Final = """
 DROP TABLE IF EXISTS raw;
@@ -171,8 +177,8 @@ def stream(rng: random.Random, count: int) -> list[Record]:
     ]
 
 
-def deliver(rng: random.Random, records: Sequence[Record]) -> None:
-    """All of them and some twice, in any order, cut anywhere, by consumers side by side."""
+def cut(rng: random.Random, records: Sequence[Record]) -> list[Chunk]:
+    """All of them and some twice, in any order, cut anywhere."""
     arrival = [*records, *rng.sample(list(records), len(records) // 3)]
     rng.shuffle(arrival)
     chunks = []
@@ -185,16 +191,33 @@ def deliver(rng: random.Random, records: Sequence[Record]) -> None:
         ]
         chunks.append(chunk(some))
         first += size
+    return chunks
 
-    def work(mine: Sequence[Any]) -> None:
+
+def deliver(chunks: Sequence[Chunk], *beside: Callable[[], object]) -> None:
+    """The chunks, by consumers side by side, and what else is done meanwhile."""
+
+    def work(mine: Sequence[Callable[[], object]]) -> None:
         try:
-            for carried in mine:
-                apply_chunk(CONSUMERS[Consumer.LEADERBOARDS], carried)
+            for deed in mine:
+                deed()
         finally:
             connections.close_all()
 
-    with ThreadPoolExecutor(WORKERS) as pool:
-        list(pool.map(work, [chunks[worker::WORKERS] for worker in range(WORKERS)]))
+    consumer = CONSUMERS[Consumer.LEADERBOARDS]
+    deeds = [partial(apply_chunk, consumer, carried) for carried in chunks]
+    with ThreadPoolExecutor(WORKERS + 1) as pool:
+        list(pool.map(work, [*(deeds[n::WORKERS] for n in range(WORKERS)), beside]))
+
+
+def logged(chunks: Sequence[Chunk]) -> None:
+    """The log has all of them before anybody ranks one."""
+    for carried in chunks:
+        apply_chunk(CONSUMERS[Consumer.LOGGING], carried)
+    end = chunks[-1].next_offset
+    ConsumerPosition.objects.create(
+        consumer=Consumer.LOGGING, topic_id=TOPIC_ID, partition=0, next_offset=end
+    )
 
 
 def fill_raw(records: Sequence[Record]) -> None:
@@ -235,23 +258,41 @@ def held(definition: Definition) -> set[tuple[Any, ...]]:
 
 
 def start_over() -> None:
-    for model in (Entry, Board, LeaderboardsAppliedEvent, AppliedChunk):
+    for model in (Entry, Board, LeaderboardsAppliedEvent, ConsumerPosition, AppliedChunk, Event):
         model._default_manager.all().delete()
 
 
-@pytest.mark.parametrize("seed", range(12))
-def test_boards_are_what_sql_makes_of_the_raw_events(seed: int, cache: redis.Redis) -> None:
-    rng = random.Random(seed)
-    start_over()
-    definitions = [drawn(rng) for _ in range(8)]
-    for definition in definitions:
-        assert declare(definition, by="ada")
-    records = stream(rng, 60)
-    deliver(rng, records)
+def judge(definitions: Sequence[Definition], records: Sequence[Record]) -> None:
     fill_raw(records)
     for definition in definitions:
         assert held(definition) == expected(definition), definition
     assert any(expected(definition) for definition in definitions)
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_boards_are_what_sql_makes_of_the_raw_events(seed: int, cache: redis.Redis) -> None:
+    rng = random.Random(seed)
+    start_over()
+    definitions = [drawn(rng) for _ in range(BOARDS)]
+    for definition in definitions:
+        assert declare(definition, by="ada")
+    records = stream(rng, 60)
+    deliver(cut(rng, records))
+    judge(definitions, records)
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_boards_declared_while_scores_come_in_are_the_same(seed: int, cache: redis.Redis) -> None:
+    rng = random.Random(f"late {seed}")
+    start_over()
+    early, late = ([drawn(rng) for _ in range(BOARDS // 2)] for _ in range(2))
+    for definition in early:
+        assert declare(definition, by="ada")
+    records = stream(rng, 60)
+    chunks = cut(rng, records)
+    logged(chunks)
+    deliver(chunks, *(partial(declare, definition, by="ada") for definition in late))
+    judge([*early, *late], records)
 
 
 def test_two_events_of_one_moment_leave_the_greater_id(cache: redis.Redis) -> None:
