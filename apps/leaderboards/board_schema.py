@@ -151,8 +151,8 @@ def typed_where(text: str) -> Any:
     """A filter as somebody typed it, JSON or nothing. Raises BoardInvalid."""
     try:
         return _exact.decode(text.strip() or "{}")
-    except msgspec.DecodeError as error:
-        raise BoardInvalid("/where", "invalid_json", str(error)) from error
+    except (msgspec.DecodeError, ArithmeticError, RecursionError) as error:
+        raise BoardInvalid("/where", "invalid_json", f"no JSON that we take: {error}") from error
 
 
 def told(definition: Definition) -> dict[str, Any]:

@@ -112,6 +112,9 @@ def test_the_form_names_the_field_that_is_wrong(operator: Client) -> None:
     for change, field in (
         ({"where": '{"/share": {"like": 1}}'}, "where"),
         ({"where": "{"}, "where"),
+        ({"where": '{"/n": 1e99999999999999999999}'}, "where"),
+        ({"where": '{"/n": ' + "[" * 5_000 + "}"}, "where"),
+        ({"where": "[]"}, "where"),
         ({"season": "never"}, "season"),
         ({"event_types": "a b\x7f"}, "event_types"),
         ({"game_id": "a\x7fb"}, "game_id"),
