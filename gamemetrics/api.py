@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any
 
-import msgspec
 from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
@@ -22,14 +22,12 @@ from apps.web.answers import answer, exact_json, refusal
 from apps.web.errors import RequestRefused
 from apps.web.keys import demand_read
 
-_exact: Final = msgspec.json.Decoder(float_hook=Decimal)
-
 
 class ExactBodies(Parser):
     """Numbers of a body are decimals where they are no integers: a float would round them."""
 
     def parse_body(self, request: HttpRequest) -> Any:
-        return _exact.decode(request.body)
+        return json.loads(request.body, parse_float=Decimal)
 
 
 class ExactJson(BaseRenderer):

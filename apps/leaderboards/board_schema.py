@@ -87,7 +87,10 @@ class BoardIn(Schema):
     timezone: str = Field("UTC", description="Of the IANA database, as Europe/Vienna.")
 
     reason: str = Field(
-        "", max_length=1_000, description="Why; it is kept with the version of the board."
+        "",
+        max_length=1_000,
+        pattern=r"^[^\x00]*$",
+        description="Why; it is kept with the version of the board.",
     )
 
     def definition(self, game_id: str) -> Definition:

@@ -20,6 +20,7 @@ MAX_VALUES: Final = 100  # of `in`
 MAX_TEXT: Final = 512  # characters
 # As of scores: a crafted number must not cost more than a real one.
 MAX_DIGITS: Final = 30
+_UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 _POINTER: Final = re.compile(pointers.PATTERN)
 
 Scalar = str | bool | Decimal
@@ -99,7 +100,8 @@ def where_of_text(text: str) -> Where | None:
 
 def _read(pointer: str, given: Mapping[str, Any]) -> Iterator[Condition]:
     at = joined(pointer)
-    if not pointer or not _POINTER.fullmatch(pointer) or len(pointer) > pointers.MAX_LENGTH:
+    shaped = pointer and _POINTER.fullmatch(pointer) and not _UNSTORABLE.search(pointer)
+    if not shaped or len(pointer) > pointers.MAX_LENGTH:
         raise WhereInvalid(at, f"{pointer!r} is no JSON Pointer into data, as /mode")
     asked = given[pointer]
     if not isinstance(asked, Mapping):
@@ -136,8 +138,9 @@ def _scalar(at: str, value: Any) -> Scalar:
     if isinstance(value, bool):
         return value
     if isinstance(value, str):
-        if len(value) > MAX_TEXT or "\x00" in value:
-            raise WhereInvalid(at, f"must have at most {MAX_TEXT} characters, and no NUL")
+        if len(value) > MAX_TEXT or _UNSTORABLE.search(value):
+            told = f"must have at most {MAX_TEXT} characters, no NUL and no lone surrogate"
+            raise WhereInvalid(at, told)
         return value
     if isinstance(value, int | Decimal):
         return _number(at, Decimal(value))

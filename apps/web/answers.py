@@ -13,6 +13,11 @@ from apps.web.errors import RequestRefused
 exact_json = msgspec.json.Encoder(decimal_format="number").encode
 
 
+def sayable(text: str) -> str:
+    """The text of a request as an answer can bear it: lone surrogates as escapes."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def answer(status: int, body: Any, *, retry_after: int = 0) -> HttpResponse:
     """A JSON response."""
     response = HttpResponse(exact_json(body), status=status, content_type="application/json")
@@ -27,7 +32,12 @@ def answer(status: int, body: Any, *, retry_after: int = 0) -> HttpResponse:
 
 def refusal(error: RequestRefused) -> HttpResponse:
     """The answer to a request that is refused as a whole."""
-    body = {"status": "error", "error": error.message, "code": error.code, "pointer": error.pointer}
+    body = {
+        "status": "error",
+        "error": error.message,
+        "code": error.code,
+        "pointer": sayable(error.pointer),
+    }
     return answer(error.status, body, retry_after=error.retry_after)
 
 

@@ -110,6 +110,11 @@ def test_what_is_declared_is_told_and_said_again_changes_nothing(manager: Client
     ("change", "pointer", "code"),
     [
         ({"where": {"/mode": {"like": "r"}}}, "/where/~1mode/like", "where_invalid"),
+        ({"where": {"/mode": "\ud800"}}, "/where/~1mode", "where_invalid"),
+        ({"where": {"/mode": {"in": ["a", "\x00"]}}}, "/where/~1mode/in/1", "where_invalid"),
+        ({"where": {"/\ud800": "a"}}, "/where/~1\\ud800", "where_invalid"),
+        ({"where": {"/mode": float("nan")}}, "/where/~1mode", "where_invalid"),
+        ({"reason": "a\x00b"}, "/reason", "string_pattern_mismatch"),
         ({"season": "0 4 1 *"}, "/season", "season_invalid"),
         ({"score": ""}, "/score", "score_missing"),
     ],
