@@ -1,0 +1,26 @@
+"""All rows, in the order in which they are run."""
+
+from __future__ import annotations
+
+from tests.bench.row import Row
+from tests.bench.rows import drain, rate
+from tests.bench.sizes import Sizes
+
+
+def rows(sizes: Sizes) -> list[Row]:
+    """The rows of every run."""
+    return [
+        drain.drain(sizes.drain_events),
+        *rate.rates("kafka", sizes.kafka_rates, sizes.rate_seconds),
+        *rate.rates("http", sizes.http_rates, sizes.rate_seconds),
+        drain.strict(sizes.strict_events),
+    ]
+
+
+def chosen(rows: list[Row], names: list[str]) -> list[Row]:
+    """Those whose name begins with one of `names`; all where there are none."""
+    return [row for row in rows if not names or any(_begins(row.name, name) for name in names)]
+
+
+def _begins(name: str, asked: str) -> bool:
+    return f"{name} ".startswith(f"{asked} ")
