@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.bench.row import Row
-from tests.bench.rows import drain, rate
+from tests.bench.rows import drain, http, rate, reads
 from tests.bench.sizes import Sizes
 
 
@@ -14,6 +14,8 @@ def rows(sizes: Sizes) -> list[Row]:
         *rate.rates("kafka", sizes.kafka_rates, sizes.rate_seconds),
         *rate.rates("http", sizes.http_rates, sizes.rate_seconds),
         drain.strict(sizes.strict_events),
+        *http.alone(sizes.connections, sizes.http_seconds),
+        *reads.reads(sizes.board_players, sizes.read_seconds),
     ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -38,7 +38,7 @@ def empty(server: PostgresServer) -> None:
     server.sql("CHECKPOINT")
 
 
-def skip_to(server: PostgresServer, topic_id: str, ends: dict[int, int]) -> None:
+def skip_to(server: PostgresServer, topic_id: str, ends: Mapping[int, int]) -> None:
     """Have the bridge, which must not run, begin at these ends: what lies before is let be."""
     for partition, end in ends.items():
         server.sql(

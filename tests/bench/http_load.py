@@ -76,22 +76,20 @@ class Load:
         self._starts_at = 0.0
         self._ended_at = 0.0
         self._counting = True
+        self._cpu_before = 0.0
 
     async def run(self) -> Report:
         requests = self._prepare()
         await self._pool.connect()
         gc.collect()
         gc.freeze()
-        self._starts_at = max(self._starts_at, time.time() + 0.05)
-        print(json.dumps({"starts_at": self._starts_at}), flush=True)
-        await asyncio.sleep(max(0.0, self._starts_at - time.time()))
-        before, report = _cpu(), Report()
+        report = Report()
         if self._plan.rate:
             report.sent = await self._open_loop(requests)
         else:
             report.sent = await self._closed_loop(requests)
-        report.cpu = _cpu() - before
-        report.given_up = report.sent - len(self._took)
+        report.cpu = _cpu() - self._cpu_before
+        report.given_up = report.sent - len(self._took) if self._plan.rate else 0
         self._pool.close()
         return self._fill(report)
 
@@ -127,6 +125,9 @@ class Load:
         of_turn = cycle(requests)
         total = self._plan.requests
         answered = asyncio.Event()
+        self._starts_at = max(self._starts_at, time.time() + 0.05)
+        self._begin()
+        await asyncio.sleep(max(0.0, self._starts_at - time.time()))
         for number in range(total):
             due = self._due(number)
             wait = due - time.time()
@@ -160,11 +161,17 @@ class Load:
         await asyncio.sleep(WARMING_SECONDS)
         self._took.clear()
         self._pool.statuses.clear()
-        self._starts_at, sent = time.time(), self._plan.connections
+        self._starts_at, sent = time.time(), 0
+        self._begin()
         await asyncio.sleep(self._plan.seconds)
         self._counting = False
         self._ended_at = time.time()
         return sent
+
+    def _begin(self) -> None:
+        """Say when the stretch begins that counts."""
+        self._cpu_before = _cpu()
+        print(json.dumps({"starts_at": self._starts_at}), flush=True)
 
     def _noted(self, since: float, then: Callable[[], None]) -> Callable[[int], None]:
         def answered(status: int) -> None:

@@ -11,10 +11,11 @@ from typing import Final
 
 import msgspec
 
-from tests.bench import cpu, latency, memory
+from tests.bench import latency
 from tests.bench.child import Child
 from tests.bench.figures import Figures
 from tests.bench.latency import Join
+from tests.bench.meter import Meter
 from tests.bench.observer import Plan, Seen
 from tests.bench.rig import PATIENCE, Rig
 
@@ -28,30 +29,20 @@ class NotApplied(Exception):
 
 @dataclass(kw_only=True)
 class Watch:
-    """An observer at work. CPU is counted from `mark` to `finish`."""
+    """An observer at work, and a meter that is read when it has seen the end."""
 
     rig: Rig
     observer: Child
+    meter: Meter
     starts: Mapping[int, int]
     result: Path
-    backend: int
     seen: list[Seen] = field(default_factory=list)
     ends: dict[int, int] = field(default_factory=dict)
-    cpu: dict[str, float] = field(default_factory=dict)
-    memory: list[memory.Memory] = field(default_factory=list)
-    marked_at: float = 0.0
-    foreign: float = 0.0
-    _before: dict[str, float] = field(default_factory=dict)
-    _busy: float = 0.0
-
-    def mark(self) -> None:
-        """CPU counts from now on."""
-        self.marked_at, self._before, self._busy = time.time(), self._used(), cpu.machine_busy()
 
     def first(self) -> float:
         """When the first chunk was committed; CPU counts from then on. Raises ChildFailed."""
         at = float(self.observer.hear(PATIENCE)["first"])
-        self.mark()
+        self.meter.mark()
         return at
 
     def finish(self, patience: float, *, generator: float = 0.0) -> None:
@@ -66,16 +57,8 @@ class Watch:
             self.rig.demand_alive()
             if time.monotonic() > deadline:
                 raise NotApplied(f"not everything was applied within {patience:.0f} s")
-        after, busy, seconds = self._used(), cpu.machine_busy(), time.time() - self.marked_at
-        self.memory = memory.by_process(self.rig.roots())
-        self.cpu = {**cpu.difference(self._before, after), "generator": generator}
-        self.foreign = max(0.0, (busy - self._busy - sum(self.cpu.values())) / seconds)
+        self.meter.read(generator=generator)
         self.seen = _seen.decode(self.result.read_bytes())
-
-    def _used(self) -> dict[str, float]:
-        roots = {**self.rig.roots(), "observer": self.observer.pid}
-        used = cpu.by_group(roots, {self.backend: "observer"})
-        return {**used, "harness": cpu.own()}
 
     @property
     def events(self) -> int:
@@ -97,8 +80,7 @@ class Watch:
 
     def write(self, figures: Figures, units: int) -> None:
         """What a row's figures take from here; CPU by `units` events."""
-        figures.charge(self.cpu, units)
-        figures.memory, figures.foreign = self.memory, round(self.foreign, 3)
+        self.meter.write(figures, units)
         chunks = [chunk for chunk in self.seen if chunk.consumer == "logging"]
         if chunks:
             figures.notes["events_a_chunk"] = round(self.events / len(chunks), 1)
@@ -118,4 +100,5 @@ def watch(rig: Rig) -> Iterator[Watch]:
     )
     with rig.child("tests.bench.observer", plan) as observer:
         backend = int(observer.hear(PATIENCE)["backend"])
-        yield Watch(rig=rig, observer=observer, starts=starts, result=result, backend=backend)
+        meter = Meter(rig=rig, observer=observer.pid, backend=backend)
+        yield Watch(rig=rig, observer=observer, meter=meter, starts=starts, result=result)

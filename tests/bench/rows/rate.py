@@ -58,7 +58,7 @@ def from_kafka(rig: Rig, *, rate: int, seconds: float) -> Figures:
     figures = Figures(row=f"rate kafka {rate}", kind="rate", offered=rate)
     with watch(rig) as watched, rig.child("tests.bench.kafka_load", plan) as load:
         starts_at = float(load.hear(PATIENCE + plan.events / 10_000)["starts_at"])
-        watched.mark()
+        watched.meter.mark()
         report = load.hear(seconds + 2 * PATIENCE)
         watched.finish(DRAIN, generator=report["cpu"])
         if report["failed"]:
@@ -83,7 +83,7 @@ def from_http(rig: Rig, *, rate: int, seconds: float) -> Figures:
     figures = Figures(row=f"rate http {rate}", kind="rate", offered=rate)
     with watch(rig) as watched, rig.child("tests.bench.http_load", plan) as load:
         starts_at = float(load.hear(PATIENCE + plan.requests * batch / 10_000)["starts_at"])
-        watched.mark()
+        watched.meter.mark()
         report = load.hear(seconds + 2 * PATIENCE)
         _note_answers(figures, report, batch)
         watched.finish(DRAIN, generator=report["cpu"])
