@@ -9,6 +9,12 @@ SEED ?=
 SEEDS ?= 1
 ROW ?=
 EVENTS ?= 3000
+ROWS ?=
+QUICK ?=
+GROWTH ?=
+SOAK ?=
+PUBLISH ?=
+yes = $(filter 1 yes true,$(1))
 
 BOOTSTRAP_PYTHON ?= $(or $(shell command -v python3.11 2>/dev/null),python3)
 VENV := .venv
@@ -16,7 +22,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.requirements-installed
 STACK := $(BIN)/python -m gamemetrics.stack
 
-.PHONY: help up down status test faults lint demo load
+.PHONY: help up down status test faults bench lint demo load
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z.]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +49,10 @@ test: $(READY) ## every test, against real services of its own
 
 faults: $(READY) ## break a stack of its own on purpose: ROW=20 SEED=7, or SEEDS=20 EVENTS=20000
 	@$(BIN)/python -m tests.faults --rows "$(ROW)" $(if $(SEED),--seed $(SEED)) --seeds $(SEEDS) --events $(EVENTS)
+
+bench: $(READY) ## measure a stack of its own: QUICK=1, ROWS="drain,rate kafka", GROWTH=1, SOAK=1, PUBLISH=1
+	@$(BIN)/python -m tests.bench $(if $(call yes,$(QUICK)),--size quick) $(if $(ROWS),--rows "$(ROWS)") \
+	  $(if $(call yes,$(GROWTH)),--growth) $(if $(call yes,$(SOAK)),--soak) $(if $(call yes,$(PUBLISH)),--publish)
 
 lint: $(READY) ## style, types and the direction of imports
 	@$(BIN)/ruff check

@@ -12,24 +12,32 @@ from types import FrameType
 from typing import Any
 
 from gamemetrics.stack.layout import PROJECT_ROOT
-from tests.bench.catalogue import chosen, rows
+from tests.bench.catalogue import chosen, long_rows, rows
 from tests.bench.figures import Figures
+from tests.bench.publish import publish
 from tests.bench.report import save, table
 from tests.bench.runner import Run
 from tests.bench.sizes import FULL, QUICK, TINY
 from tests.rigs.results import commit
 from tests.stack_homes import sweep
 
-RESULTS = PROJECT_ROOT / ".stack" / "bench.json"
+RESULTS = PROJECT_ROOT / ".stack"
 SIZES = {"full": FULL, "quick": QUICK, "tiny": TINY}
 
 
 def main() -> int:
     asked = _arguments()
-    wanted = chosen(rows(SIZES[asked.size]), asked.rows)
+    if asked.publish:
+        print("\n".join(f"wrote {path}" for path in publish(RESULTS)))
+        return 0
+    sizes = SIZES[asked.size]
+    long = long_rows(sizes, growing=asked.growth, soaking=asked.soak)
+    wanted = chosen(long or rows(sizes), asked.rows)
     if not wanted:
         print(f"no row begins with any of {', '.join(asked.rows)}", file=sys.stderr)
         return 2
+    parts = ("bench", *(("growth",) if asked.growth else ()), *(("soak",) if asked.soak else ()))
+    results = RESULTS / f"{'-'.join(parts)}.json"
     signal.signal(signal.SIGTERM, _interrupt)
     logging.getLogger("tests.librdkafka").setLevel(logging.CRITICAL)
     began = time.monotonic()
@@ -47,7 +55,7 @@ def main() -> int:
         measured.append(figures)
         # Now, not at the end: a long run may be ended before.
         described: dict[str, Any] = {"began_at": began_at, "size": asked.size, **run.described}
-        save(RESULTS, measured, described)
+        save(results, measured, described)
 
     try:
         run.rows(wanted)
@@ -57,7 +65,7 @@ def main() -> int:
     finally:
         if measured:
             print(table(measured))
-            print(f"commit {commit()}; all figures are in {RESULTS}")
+            print(f"commit {commit()}; all figures are in {results}")
     return 1 if any(figures.problems for figures in measured) else 0
 
 
@@ -71,6 +79,11 @@ def _arguments() -> argparse.Namespace:
         type=lambda text: [part.strip() for part in text.split(",") if part.strip()],
         default=[],
         help="only rows whose name begins so, by comma: 'rate kafka,drain'",
+    )
+    parser.add_argument("--growth", action="store_true", help="instead: with more of everything")
+    parser.add_argument("--soak", action="store_true", help="instead: 20 minutes at 3,000/s")
+    parser.add_argument(
+        "--publish", action="store_true", help="measure nothing: write docs/performance.md anew"
     )
     return parser.parse_args()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.bench.row import Row
-from tests.bench.rows import drain, http, rate, reads
+from tests.bench.rows import drain, growth, http, peers, rate, reads, soak
 from tests.bench.sizes import Sizes
 
 
@@ -14,8 +14,17 @@ def rows(sizes: Sizes) -> list[Row]:
         *rate.rates("kafka", sizes.kafka_rates, sizes.rate_seconds),
         *rate.rates("http", sizes.http_rates, sizes.rate_seconds),
         drain.strict(sizes.strict_events),
+        *peers.rows(sizes.peer_events),
         *http.alone(sizes.connections, sizes.http_seconds),
         *reads.reads(sizes.board_players, sizes.read_seconds),
+    ]
+
+
+def long_rows(sizes: Sizes, *, growing: bool, soaking: bool) -> list[Row]:
+    """The rows that are asked for by name, since they take an hour each."""
+    return [
+        *(growth.growth(sizes) if growing else ()),
+        *([soak.soak(sizes.soak_rate, sizes.soak_seconds)] if soaking else ()),
     ]
 
 

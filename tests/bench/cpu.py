@@ -85,16 +85,19 @@ def with_harness(roots: Mapping[str, int]) -> dict[str, float]:
     """`by_group`, with this process as `harness` and whatever else it started as `peer`."""
     known = usages()
     mine = known[os.getpid()]
-    used = dict.fromkeys(roots, 0.0)
-    counted: set[int] = set()
-    for name, pids in trees(known, roots).items():
-        counted.update(pids)
-        used[name] = sum(known[pid].own + known[pid].ended for pid in pids)
-    (started,) = trees(known, {"": os.getpid()}).values()
-    others = [pid for pid in started if pid not in counted and pid != os.getpid()]
+    used = by_group(roots)
+    others = [known[pid] for pid in strays(roots) if pid in known]
     used["harness"] = mine.own
-    used["peer"] = mine.ended + sum(known[pid].own + known[pid].ended for pid in others)
+    used["peer"] = mine.ended + sum(usage.own + usage.ended for usage in others)
     return used
+
+
+def strays(roots: Mapping[str, int]) -> list[int]:
+    """What descends from this process and belongs to none of the groups."""
+    known = usages()
+    grouped = {pid for pids in trees(known, roots).values() for pid in pids}
+    (started,) = trees(known, {"": os.getpid()}).values()
+    return [pid for pid in started if pid not in grouped and pid != os.getpid()]
 
 
 def own() -> float:

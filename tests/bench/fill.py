@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import urllib.request
+from dataclasses import dataclass
 from typing import Final
 
 from gamemetrics.stack.ports import HOST
@@ -11,6 +12,16 @@ from tests.bench.events import GAMES, game
 from tests.bench.rig import Rig
 
 STEP: Final = 1_000_000  # rows a statement
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Filled:
+    """Events that stand in the tables before a row sends its own."""
+
+    log: int = 0
+    statistics: int = 0
+
+
 # A UUIDv7 for row i, `ago` ms before now: 48 bits of time, then 74 of a hash of i.
 _ID: Final = """
 (lpad(to_hex((extract(epoch FROM now()) * 1000)::bigint - {ago}), 12, '0') || '7'
@@ -45,6 +56,26 @@ SELECT 'player-' || lpad(i::text, 7, '0'), %s, 1 + i %% 100,
        jsonb_build_object('player_score', 1 + i %% 100), now(), now(), 1
   FROM generate_series(0, %s - 1) AS i
 """
+# As the API's events meet them: each player in the game of his number, in all four periods.
+_PLAYERS: Final = (
+    """
+INSERT INTO player_statistics (player_id, game_id, total_events, event_breakdown, first_event_at,
+                               last_event_at, version)
+SELECT 'player-' || lpad(i::text, 7, '0'), 'bench-' || i % {games}, 1,
+       '{{"player_score": 1}}', now(), now(), 1
+  FROM generate_series({first}, {last}) AS i
+""",
+    """
+INSERT INTO leaderboards (game_id, board, period, period_start, player_id, score, rank_key,
+                          achieved_at, moved, version)
+SELECT 'bench-' || i % {games}, 'default', p.period, p.start,
+       'player-' || lpad(i::text, 7, '0'), i, -i, now(), true, 1
+  FROM generate_series({first}, {last}) AS i
+ CROSS JOIN (VALUES ('alltime', timestamptz '1970-01-01 00:00:00+00'),
+                    ('daily', date_trunc('day', now())), ('weekly', date_trunc('week', now())),
+                    ('monthly', date_trunc('month', now()))) AS p(period, start)
+""",
+)
 LEDGERS: Final = ("stats_applied_events", "leaderboards_applied_events")
 
 
@@ -57,8 +88,8 @@ def board(rig: Rig, players: int) -> None:
     rig.postgres.sql("CHECKPOINT")
 
 
-def log(rig: Rig, events: int, players: int) -> int:
-    """So many events in the log and in the ledgers of who applied them; how many."""
+def log(rig: Rig, events: int, players: int) -> Filled:
+    """So many events in the log and in the ledgers of who applied them."""
     for first in range(1, events + 1, STEP):
         last = min(events, first + STEP - 1)
         given = {"first": first, "last": last, "total": events, "players": players}
@@ -70,11 +101,24 @@ def log(rig: Rig, events: int, players: int) -> int:
     if events:
         rig.postgres.sql("VACUUM (ANALYZE) events")
         rig.postgres.sql("CHECKPOINT")
-    return events
+    return Filled(log=events)
 
 
-def boards(rig: Rig, number: int) -> None:
-    """So many declared boards over all games, beside the default ones; each counts one type."""
+def players(rig: Rig, number: int) -> Filled:
+    """So many players who have scored once in their game."""
+    for first in range(0, number, STEP):
+        given = {"first": first, "last": min(number, first + STEP) - 1, "games": GAMES}
+        with rig.postgres.cursor(timeout=600) as cursor:
+            for statement in _PLAYERS:
+                cursor.execute(statement.format(**given))
+    rig.postgres.sql("VACUUM (ANALYZE) player_statistics, leaderboards")
+    rig.postgres.sql("CHECKPOINT")
+    return Filled(statistics=number)
+
+
+def boards(rig: Rig, number: int) -> Filled:
+    """So many declared boards over all games, beside the default ones, each of one type of event
+    in one period."""
     types = {
         "player_score": "/score",
         "quest_completed": "/reward_points",
@@ -99,3 +143,4 @@ def boards(rig: Rig, number: int) -> None:
             },
         )
         urllib.request.urlopen(request, timeout=60).close()
+    return Filled()

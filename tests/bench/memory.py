@@ -11,7 +11,8 @@ from tests.bench.cpu import PROC, trees, usages
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Memory:
     """One process. `shared` is the resident part of shared memory (PostgreSQL's buffers), which
-    `rss` counts in every process that touched it and `pss` divides among them."""
+    `rss` counts in every process that touched it and `pss` divides among them; `private` is what
+    would be free again if the process ended."""
 
     group: str
     pid: int
@@ -19,6 +20,7 @@ class Memory:
     rss: float
     pss: float
     shared: float
+    private: float
 
 
 def by_process(roots: Mapping[str, int]) -> list[Memory]:
@@ -54,6 +56,7 @@ def _of(group: str, pid: int) -> Memory | None:
         rss=rollup.get("Rss", 0) / 1024,
         pss=rollup.get("Pss", 0) / 1024,
         shared=status.get("RssShmem", 0) / 1024,
+        private=(rollup.get("Private_Clean", 0) + rollup.get("Private_Dirty", 0)) / 1024,
     )
 
 

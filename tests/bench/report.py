@@ -15,7 +15,7 @@ from tests.rigs.results import aligned
 HEADINGS: Final = (
     *("row", "offered/s", "done/s", "p50", "p95", "p99", "max", "log", "stats", "boards"),
     *("Redis", "backlog", "CPU", *("pg", "kafka", "redis", "bridge", "web")),
-    *("w:log", "w:stats", "w:boards", "flower", "MiB", "foreign", "result"),
+    *("w:log", "w:stats", "w:boards", "flower", "peer", "MiB", "foreign", "result"),
 )
 LEGEND: Final = (
     "p50 to max: ms from due to committed in all three (http, reads: to the answer). log, stats,"
@@ -25,7 +25,7 @@ LEGEND: Final = (
 )
 GROUPS: Final = (
     *("postgres", "kafka", "redis", "bridge", "web"),
-    *("worker-logging", "worker-stats", "worker-leaderboards", "flower"),
+    *("worker-logging", "worker-stats", "worker-leaderboards", "flower", "peer"),
 )
 
 
@@ -63,9 +63,11 @@ def result(figures: Figures) -> str:
     """Whether the row can be believed, and whether its rate was sustained."""
     if figures.problems:
         return f"FAILED: {figures.problems[0].splitlines()[0]}"
+    note = str(figures.notes.get("note", ""))
     if figures.sustained is None:
-        return str(figures.notes.get("note", "")) or "done"
-    return "sustained" if figures.sustained else "NOT sustained"
+        return note or "done"
+    told = "sustained" if figures.sustained else "NOT sustained"
+    return f"{told}, {note}" if note else told
 
 
 def _number(value: float | None) -> str:
@@ -87,6 +89,6 @@ def as_json(figures: Figures) -> dict[str, Any]:
     found = asdict(figures)
     found["memory"] = [{**one, "title": one["title"][:40]} for one in found["memory"]]
     for process in found["memory"]:
-        for name in ("rss", "pss", "shared"):
+        for name in ("rss", "pss", "shared", "private"):
             process[name] = round(process[name], 1)
     return {**found, "cpu_total": round(figures.cpu_total, 1)}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
@@ -160,11 +160,11 @@ class Rig:
             raise NotRunning(f"Kafka did not take {report['failed']} of {events} events")
         return self.view().ends()
 
-    def ready(self, **settings: str) -> None:
+    def ready(self, *, warming: int = WARMING, **settings: str) -> None:
         """All our processes run with these settings, are warm and have empty tables before them."""
         self.run(*APPLICATIONS, **settings)
         # Every process then has its connections and has run its code once.
-        self.produce(WARMING)
+        self.produce(warming)
         self.wait_applied()
         self.reset()
 
@@ -208,6 +208,12 @@ class Rig:
         if sum(ends.values()) != events:
             raise NotRunning(f"{self.topic} has {sum(ends.values())} messages, not {events}")
         return {partition: (0, end) for partition, end in ends.items()}
+
+    def end_strays(self) -> None:
+        """Kill what a peer that failed has left running."""
+        for pid in cpu.strays(self.roots()):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     @contextmanager
     def peer_database(self, name: str) -> Iterator[str]:

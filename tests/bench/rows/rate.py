@@ -63,7 +63,7 @@ def from_kafka(rig: Rig, *, rate: int, seconds: float) -> Figures:
         watched.finish(DRAIN, generator=report["cpu"])
         if report["failed"]:
             figures.problems.append(f"Kafka did not take {report['failed']} events")
-        _judge(figures, watched, starts_at, seconds)
+        judge(figures, watched, starts_at, seconds)
         figures.notes["generator_late_p99_ms"] = round(report["late_p99"] * 1000, 2)
     figures.problems += counts(rig, figures.events)
     return figures
@@ -87,7 +87,7 @@ def from_http(rig: Rig, *, rate: int, seconds: float) -> Figures:
         report = load.hear(seconds + 2 * PATIENCE)
         _note_answers(figures, report, batch)
         watched.finish(DRAIN, generator=report["cpu"])
-        _judge(figures, watched, starts_at, seconds)
+        judge(figures, watched, starts_at, seconds)
     figures.problems += counts(rig, figures.events)
     return figures
 
@@ -108,7 +108,7 @@ def _note_answers(figures: Figures, report: dict[str, Any], batch: int) -> None:
         figures.notes["requests_given_up"] = report["given_up"]
 
 
-def _judge(figures: Figures, watched: Watch, starts_at: float, seconds: float) -> None:
+def judge(figures: Figures, watched: Watch, starts_at: float, seconds: float) -> None:
     """The figures of a stretch in which events were due from `starts_at` on for `seconds`."""
     last = watched.last_committed()
     figures.events = watched.events
