@@ -84,6 +84,7 @@ class Observer:
         self._cursor.execute(_PREPARE.format(topic_id=plan.topic_id))
         # Everything before is cached, so that no look sees it again.
         self._lows = {(c.value, p): start for c in Consumer for p, start in plan.starts.items()}
+        self._query = self._text()
         self._open: dict[tuple[str, int], dict[int, Seen]] = defaultdict(dict)
         self._after: dict[tuple[str, int], dict[int, int]] = defaultdict(dict)
         self._ends: dict[int, int] | None = None
@@ -108,9 +109,7 @@ class Observer:
         sys.stdin.read()
 
     def _look(self) -> None:
-        keys = list(self._lows)
-        values = [[key[0] for key in keys], [key[1] for key in keys], list(self._lows.values())]
-        self._cursor.execute("EXECUTE look(%s, %s, %s)", values)
+        self._cursor.execute(self._query)
         # Read after the answer: never before the moment that the answer speaks of.
         now = time.time()
         self.looks += 1
@@ -141,6 +140,17 @@ class Observer:
         while low in after:
             low = after.pop(low)
         self._lows[key] = low
+        self._query = self._text()
+
+    def _text(self) -> str:
+        """The look from where we are; kept, since most looks find nothing new."""
+        columns = (
+            (consumer for consumer, _ in self._lows),
+            (str(partition) for _, partition in self._lows),
+            (str(low) for low in self._lows.values()),
+        )
+        arrays = ", ".join(f"'{{{','.join(column)}}}'" for column in columns)
+        return f"EXECUTE look({arrays})"
 
     def _is_over(self, ends: dict[int, int]) -> bool:
         return all(low >= ends[partition] for (_, partition), low in self._lows.items())

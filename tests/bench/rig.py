@@ -17,7 +17,7 @@ import msgspec
 
 from apps.demo.database import Database
 from apps.demo.positions import Positions, wait_until_applied
-from apps.demo.topic import Topic
+from apps.demo.topic import KafkaUnavailable, Topic
 from gamemetrics.stack import applications, kafka, postgres, redis_server
 from gamemetrics.stack.credentials import Credentials
 from gamemetrics.stack.environment import Environment
@@ -127,7 +127,15 @@ class Rig:
     def use_topic(self, topic: str, partitions: int) -> None:
         """From the next `run` on our processes use this topic, made if it is missing."""
         self.topic, self.partitions = topic, partitions
-        ensure_topic(self.servers, topic, partitions)
+        if ensure_topic(self.servers, topic, partitions):
+            # It is made before its partitions have their leader.
+            self._await(f"topic {topic}", self._has_leaders)
+
+    def _has_leaders(self) -> bool:
+        try:
+            return len(self.view().ends()) == self.partitions
+        except KafkaUnavailable:
+            return False
 
     def demand_alive(self) -> None:
         """Raises NotRunning where a process that should run does not."""

@@ -19,7 +19,7 @@ from tests.bench.meter import Meter
 from tests.bench.observer import Plan, Seen
 from tests.bench.rig import PATIENCE, Rig
 
-LOOK_SECONDS: Final = 0.003
+LOOK_SECONDS: Final = 0.004
 _seen = msgspec.json.Decoder(list[Seen])
 
 
