@@ -12,13 +12,14 @@ from types import FrameType
 from typing import Any
 
 from gamemetrics.stack.layout import PROJECT_ROOT
+from tests.bench import targets
 from tests.bench.catalogue import chosen, long_rows, rows
 from tests.bench.figures import Figures
 from tests.bench.publish import publish
 from tests.bench.report import save, table
 from tests.bench.runner import Run
 from tests.bench.sizes import FULL, QUICK, TINY
-from tests.rigs.results import commit
+from tests.rigs.results import aligned, commit
 from tests.stack_homes import sweep
 
 RESULTS = PROJECT_ROOT / ".stack"
@@ -65,6 +66,8 @@ def main() -> int:
     finally:
         if measured:
             print(table(measured))
+            if told := targets.lines(measured):
+                print(aligned([targets.HEADINGS, *told]))
             print(f"commit {commit()}; all figures are in {results}")
     return 1 if any(figures.problems for figures in measured) else 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import ceil
 from typing import Any
 
 from tests.bench.memory import Memory
@@ -28,7 +29,7 @@ class Quantiles:
         ordered = array("d", sorted(seconds))
 
         def rank(share: float) -> float:
-            return round(ordered[min(len(ordered) - 1, int(len(ordered) * share))] * 1000, 3)
+            return round(ordered[ceil(len(ordered) * share) - 1] * 1000, 3)
 
         return cls(
             count=len(ordered),

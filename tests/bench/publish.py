@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from gamemetrics.stack.layout import PROJECT_ROOT
-from tests.bench import memory, plots
+from tests.bench import memory, plots, targets
 from tests.bench.figures import Figures
 from tests.bench.report import GROUPS, HEADINGS, cells
 
@@ -72,7 +72,9 @@ def section(title: str, kept: dict[str, Any]) -> str:
         f" PostgreSQL {versions['postgresql']}, Apache Kafka {versions['kafka']}, Redis"
         f" {versions['redis']}, Python {versions['python']}."
     )
-    return "\n\n".join((described, latencies(rows), costs(rows)))
+    met = targets.lines(rows)
+    aims = [_markdown(targets.HEADINGS, met)] if met else []
+    return "\n\n".join((described, latencies(rows), costs(rows), *aims))
 
 
 def latencies(rows: Sequence[Figures]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
@@ -28,7 +28,7 @@ from gamemetrics.stack.programs import QUEUES, Launch
 from gamemetrics.stack.run_state import DEFAULT_TOPIC, RunState
 from gamemetrics.stack.topic import answers as kafka_answers
 from gamemetrics.stack.topic import ensure_topic
-from tests.bench import cpu, database, kafka_load
+from tests.bench import database, kafka_load
 from tests.bench.child import Child
 from tests.rigs import web_probe
 from tests.rigs.postgres_server import PostgresServer
@@ -207,31 +207,6 @@ class Rig:
     def roots(self) -> dict[str, int]:
         """The first pid of each process group that runs."""
         return {name: one.pid for name, one in self.processes.items() if one.is_running()}
-
-    def backlog(self, events: int) -> Mapping[int, tuple[int, int]]:
-        """See BenchRig."""
-        ends = self.view().ends()
-        if not any(ends.values()):
-            ends = self.produce(events)
-        if sum(ends.values()) != events:
-            raise NotRunning(f"{self.topic} has {sum(ends.values())} messages, not {events}")
-        return {partition: (0, end) for partition, end in ends.items()}
-
-    def end_strays(self) -> None:
-        """Kill what a peer that failed has left running."""
-        for pid in cpu.strays(self.roots()):
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-
-    @contextmanager
-    def peer_database(self, name: str) -> Iterator[str]:
-        """See BenchRig."""
-        with database.another(self.postgres, f"peer_{name}") as url:
-            yield url
-
-    def cpu(self) -> Mapping[str, float]:
-        """See BenchRig."""
-        return cpu.with_harness(self.roots())
 
     def _await(self, what: str, answers: Callable[[], bool]) -> None:
         def answers_or_dead() -> bool:

@@ -43,7 +43,7 @@ FULL = Sizes(
 )
 QUICK = Sizes(
     drain_events=100_000,
-    strict_events=1_000,
+    strict_events=500,
     kafka_rates=(1_000, 3_000, 10_000),
     http_rates=(1_000, 7_000),
     rate_seconds=8,
@@ -51,7 +51,7 @@ QUICK = Sizes(
     http_seconds=3,
     board_players=100_000,
     read_seconds=4,
-    peer_events=20_000,
+    peer_events=10_000,
 )
 TINY = Sizes(
     drain_events=2_000,

@@ -7,6 +7,7 @@ from typing import Final
 
 from gamemetrics.stack.run_state import DEFAULT_TOPIC
 from tests.bench.figures import Figures
+from tests.bench.peer_rig import PeerRig
 from tests.bench.peers import Peer, peers
 from tests.bench.rig import Rig
 from tests.bench.row import Row
@@ -31,11 +32,12 @@ def measured(rig: Rig, *, peer: Peer, events: int) -> Figures:
     """Our own processes are stopped meanwhile."""
     rig.run()
     rig.use_topic(TOPIC, PARTITIONS)
+    given = PeerRig(rig=rig)
     try:
-        rig.backlog(events)
-        result = peer.run(rig, events)
+        given.backlog(events)
+        result = peer.run(given, events)
     finally:
-        rig.end_strays()
+        given.end_strays()
         rig.use_topic(DEFAULT_TOPIC, PARTITIONS)
     figures = Figures(row="", kind="peer", events=result.events, seconds=round(result.seconds, 3))
     figures.notes |= {"name": peer.NAME, "jobs": list(peer.JOBS)}
