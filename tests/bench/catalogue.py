@@ -13,10 +13,11 @@ def rows(sizes: Sizes) -> list[Row]:
         drain.drain(sizes.drain_events),
         *rate.rates("kafka", sizes.kafka_rates, sizes.rate_seconds),
         *rate.rates("http", sizes.http_rates, sizes.rate_seconds),
-        drain.strict(sizes.strict_events),
-        *peers.rows(sizes.peer_events),
         *http.alone(sizes.connections, sizes.http_seconds),
         *reads.reads(sizes.board_players, sizes.read_seconds),
+        *peers.rows(sizes.peer_events),
+        # Last: its other setting has all of our processes start anew.
+        drain.strict(sizes.strict_events),
     ]
 
 
