@@ -12,6 +12,7 @@ def rows(sizes: Sizes) -> list[Row]:
     return [
         drain.drain(sizes.drain_events),
         *rate.rates("kafka", sizes.kafka_rates, sizes.rate_seconds),
+        *rate.held(sizes.held_rates, sizes.held_seconds),
         *rate.rates("http", sizes.http_rates, sizes.rate_seconds),
         *http.alone(sizes.connections, sizes.http_seconds),
         *reads.reads(sizes.board_players, sizes.read_seconds),

@@ -17,7 +17,7 @@ from tests.bench.rig import Rig
 from tests.rigs.results import commit
 
 PACKAGES: Final = (
-    *("celery", "kombu", "confluent-kafka", "django", "granian", "psycopg2-binary", "redis"),
+    *("celery", "kombu", "confluent-kafka", "django", "granian", "psycopg2-binary"),
     *("msgspec", "flower"),
 )
 _REDIS: Final = ("appendonly", "appendfsync", "save", "maxmemory-policy", "io-threads")
@@ -53,6 +53,7 @@ def _versions(rig: Rig) -> dict[str, str]:
         "postgresql": str(rig.postgres.sql("SHOW server_version")[0][0]),
         "kafka": jars.split("-")[1],
         "redis": str(told["redis_version"]),
+        "redis-py": version("redis"),
         "librdkafka": confluent_kafka.libversion()[0],
         **{name: version(name) for name in PACKAGES},
     }

@@ -93,7 +93,7 @@ def costs(rows: Sequence[Figures]) -> str:
             [
                 row.row,
                 *(_pair(row, group) for group in GROUPS),
-                f"{row.cpu_total:,.0f} / {sum(memory.by_group(row.memory).values()):,.0f}",
+                _both(row.cpu_total, sum(memory.by_group(row.memory).values())),
                 *(f"{row.beside.get(name, 0):,.0f}" for name in names[-2:]),
             ]
             for row in rows
@@ -103,10 +103,13 @@ def costs(rows: Sequence[Figures]) -> str:
 
 
 def _pair(row: Figures, group: str) -> str:
-    held = memory.by_group(row.memory).get(group)
     if group not in row.cpu:
         return ""
-    return f"{row.cpu[group]:,.0f}" + (f" / {held:,.0f}" if held else "")
+    return _both(row.cpu[group], memory.by_group(row.memory).get(group, 0.0))
+
+
+def _both(cost: float, held: float) -> str:
+    return f"{cost:,.0f} / {held:,.0f}" if held else f"{cost:,.0f}"
 
 
 def _markdown(names: Sequence[str], lines: Iterable[Sequence[str]]) -> str:

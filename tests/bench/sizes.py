@@ -19,6 +19,8 @@ class Sizes:
     board_players: int
     read_seconds: float
     peer_events: int
+    held_rates: tuple[int, ...] = ()
+    held_seconds: float = 60.0
     growth_events: int = 60_000
     growth_log: tuple[int, ...] = (0, 5_000_000, 20_000_000)
     growth_players: tuple[int, ...] = (1_000, 1_000_000)
@@ -40,6 +42,7 @@ FULL = Sizes(
     board_players=1_000_000,
     read_seconds=20,
     peer_events=100_000,
+    held_rates=(10_000, 15_000),
 )
 QUICK = Sizes(
     drain_events=100_000,

@@ -103,6 +103,10 @@ def test_a_target_is_told_only_of_rows_that_ran_well() -> None:
     assert told["p99 at 10,000/s, all three", "goal: < 50 ms"] == "missed"
     assert told["CPU an event at 10,000/s", "goal: < 110 us"] == "missed"
     assert told["sustained from Kafka", "required: >= 10,000 events/s"] == "met"
+    assert not any(aim.startswith("goal: >= 15,000") for _, aim in told)
+    held = Figures(row="hold kafka 10000", kind="hold", offered=10_000, sustained=False)
+    (line,) = (line for line in targets.lines([row, held]) if "10,000 events/s" in line[1])
+    assert line[2:] == ("0.0", "missed")
     assert not any(name.startswith("drain") for name, _ in told)
     row.problems.append("2 events are missing")
     assert not targets.lines([row])

@@ -39,6 +39,18 @@ def rates(entry: str, offered: Iterable[int], seconds: float) -> list[Row]:
     ]
 
 
+def held(offered: Iterable[int], seconds: float) -> list[Row]:
+    """The rates that are to be sustained, from Kafka, for longer than the others."""
+    return [
+        Row(
+            name=f"hold kafka {rate}",
+            shows=_shows("kafka", rate, seconds),
+            measure=partial(from_kafka, rate=rate, seconds=seconds),
+        )
+        for rate in offered
+    ]
+
+
 def batch_of(rate: int) -> int:
     """Events of a request: as many as a game server gathers in about 10 ms."""
     return 1 if rate <= 100 else 10 if rate <= 1_000 else 100
