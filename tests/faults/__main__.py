@@ -15,8 +15,9 @@ from gamemetrics.stack.layout import PROJECT_ROOT
 from tests.faults import mounts
 from tests.faults.lanes import Lanes
 from tests.faults.matrix import ROWS, Run, not_staged
-from tests.faults.report import commit, matrix, save, table
+from tests.faults.report import matrix, save, table
 from tests.faults.seed_run import Outcome
+from tests.rigs.results import commit
 from tests.stack_homes import sweep
 
 RESULTS = PROJECT_ROOT / ".stack" / "faults.json"
