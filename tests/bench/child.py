@@ -9,26 +9,38 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
-from typing import IO, Any
+from pathlib import Path
+from typing import IO, Any, TypeVar
 
 import msgspec
 
 from gamemetrics.stack.layout import PROJECT_ROOT
+
+Plan = TypeVar("Plan", bound=msgspec.Struct)
 
 
 class ChildFailed(Exception):
     """A process of the harness ended, or said nothing in time."""
 
 
+def plan_of(kind: type[Plan]) -> Plan:
+    """The plan that this process was started with."""
+    return msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=kind)
+
+
 class Child:
-    """`python -m <module> <plan>`, ended when it is closed."""
+    """`python -m <module> <file of the plan>`, ended when it is closed."""
 
     def __init__(self, module: str, plan: msgspec.Struct, environ: Mapping[str, str]) -> None:
         self._module = module
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  closed with the child
         self._unread = b""
+        # A file, since an argument holds 128 KiB at most.
+        self._plan: IO[bytes] = tempfile.NamedTemporaryFile()  # noqa: SIM115  as above
+        self._plan.write(msgspec.json.encode(plan))
+        self._plan.flush()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", module, msgspec.json.encode(plan).decode()],
+            [sys.executable, "-m", module, self._plan.name],
             env=dict(environ),
             cwd=PROJECT_ROOT,
             stdin=subprocess.PIPE,
@@ -89,6 +101,7 @@ class Child:
             self._process.send_signal(signal.SIGKILL)
             self._process.wait()
         self._errors.close()
+        self._plan.close()
 
     def _failed(self, what: str) -> ChildFailed:
         self._errors.seek(0)

@@ -10,7 +10,6 @@ import asyncio
 import gc
 import json
 import resource
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from typing import Any, Final
 import msgspec
 
 from gamemetrics.stack.ports import HOST
+from tests.bench.child import plan_of
 from tests.bench.events import GAMES, PLAYERS, Source
 from tests.bench.figures import Quantiles
 from tests.bench.http_client import Pool
@@ -200,5 +200,5 @@ def _cpu() -> float:
 
 
 if __name__ == "__main__":
-    made = Load(msgspec.json.decode(sys.argv[1], type=Plan))
+    made = Load(plan_of(Plan))
     print(msgspec.json.encode(asyncio.run(made.run())).decode(), flush=True)

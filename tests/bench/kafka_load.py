@@ -9,7 +9,6 @@ from __future__ import annotations
 import gc
 import json
 import resource
-import sys
 import time
 from collections import deque
 from dataclasses import asdict, dataclass, field
@@ -19,6 +18,7 @@ import msgspec
 from confluent_kafka import KafkaError, Producer
 from confluent_kafka import Message as Reported
 
+from tests.bench.child import plan_of
 from tests.bench.events import GAMES, PLAYERS, Message, Source
 
 TICK: Final = 0.002  # seconds between two looks at what is due
@@ -169,4 +169,4 @@ def _cpu() -> float:
 
 
 if __name__ == "__main__":
-    Load(plan=msgspec.json.decode(sys.argv[1], type=Plan)).run()
+    Load(plan=plan_of(Plan)).run()

@@ -26,6 +26,7 @@ import msgspec
 import psycopg2
 
 from apps.contract.queues import Consumer
+from tests.bench.child import plan_of
 
 _PREPARE: Final = """
 PREPARE look(text[], int[], bigint[]) AS
@@ -170,4 +171,4 @@ def _say(what: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    Observer(msgspec.json.decode(sys.argv[1], type=Plan)).run()
+    Observer(plan_of(Plan)).run()

@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from gamemetrics.stack.processes import wait_until
 from tests.bench import fill, http_load
 from tests.bench.events import game, player
 from tests.bench.figures import Figures, Quantiles
@@ -28,10 +29,14 @@ BUILD_SECONDS: Final = 300.0
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Read:
-    """One kind of read; `path` is given the dice and the number of players."""
+    """One kind of read; `path` is given the dice and the number of players.
+
+    `of_board`: the first one has the board's order built in Redis.
+    """
 
     name: str
     path: Callable[[random.Random, int], str]
+    of_board: bool = True
 
 
 def _top(dice: random.Random, players: int) -> str:
@@ -42,10 +47,20 @@ def _statistics(dice: random.Random, players: int) -> str:
     return f"/api/v1/players/{player(dice.randrange(players))}/stats?game_id={game(0)}"
 
 
+def _place(around: int) -> Callable[[random.Random, int], str]:
+    def path(dice: random.Random, players: int) -> str:
+        drawn = player(dice.randrange(players))
+        return f"/api/v1/leaderboards/{game(0)}/default/players/{drawn}?around={around}"
+
+    return path
+
+
 # A further one is a further line.
 READS: Final = (
     Read(name="top-25", path=_top),
-    Read(name="statistics", path=_statistics),
+    Read(name="rank", path=_place(0)),
+    Read(name="around-me", path=_place(5)),
+    Read(name="statistics", path=_statistics, of_board=False),
 )
 
 
@@ -72,6 +87,10 @@ def measured(rig: Rig, *, read: Read, players: int, seconds: float) -> Figures:
     paths = [read.path(dice, players) for _ in range(PATHS)]
     figures, meter = Figures(row="", kind="reads", offered=RATE), Meter(rig=rig)
     first = _first(rig, paths[0])
+    building = time.monotonic()
+    if read.of_board and not wait_until(lambda: _built(rig), seconds=BUILD_SECONDS, every=0.1):
+        raise NotRunning(f"the board was not in Redis within {BUILD_SECONDS:g} s")
+    built = time.monotonic()
     rig.run(*APPLICATIONS)
     plan = http_load.Plan(
         port=rig.ports.web_port,
@@ -93,6 +112,7 @@ def measured(rig: Rig, *, read: Read, players: int, seconds: float) -> Figures:
         "players": players,
         "filling_seconds": round(filled - filling, 1),
         "first_read_seconds": round(first, 3),
+        "building_seconds": round(built - building, 1),
         "generator_late_p99_ms": round(report["late_p99"] * 1000, 2),
         "note": f"first read {first:.2f} s",
     }
@@ -100,6 +120,13 @@ def measured(rig: Rig, *, read: Read, players: int, seconds: float) -> Figures:
     if set(report["statuses"]) != {"200"}:
         figures.problems.append(f"answers {report['statuses']}")
     return figures
+
+
+def _built(rig: Rig) -> bool:
+    """Whether Redis has an order of the board, complete, and none is being built."""
+    with rig.redis() as client:
+        orders = list(client.scan_iter("lb:*:player"))
+        return bool(orders) and all(client.hget(order, "") == b"complete" for order in orders)
 
 
 def _first(rig: Rig, path: str) -> float:
