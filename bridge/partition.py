@@ -66,17 +66,17 @@ class Partition:
         self.buffer.skip(gaps, oldest)
         return {consumer: oldest - first for consumer, first in lost.items()}
 
-    def take(self, item: Record | Refused, size: int, now: float) -> bool:
+    def take(self, item: Record | Refused, size: int) -> bool:
         """Buffer a message; False where its offset came before (a redelivery by the client)."""
         if item.offset < self.buffer.next_offset:
             return False
-        self.buffer.add(item, size, now)
+        self.buffer.add(item, size)
         return True
 
     def cut(self, policy: CutPolicy, chunks_in_flight: int, now: float) -> None:
         """Move the buffered messages into the window if they are due."""
         if self.buffer.due(policy, chunks_in_flight, now):
-            chunk = self.buffer.cut()
+            chunk = self.buffer.cut(now)
             behind = [
                 consumer
                 for consumer, watermark in self.watermarks.items()
