@@ -6,7 +6,7 @@ from typing import Final
 
 from apps.database.prepared import Prepared
 from apps.ledger import versions
-from apps.stats.locks import STATISTICS
+from apps.stats.locks import BUILD, STATISTICS
 
 # Rows of a game and day among which writers spread: on a single one, every chunk of the game would
 # wait for the commit of the one before.
@@ -22,7 +22,8 @@ _ADDED: Final = """s.event_breakdown || (
 # inside the chunk are reduced first: the claim returns an id once, the join would count it twice.
 # A session is claimed like an event: once a day, and whoever claims a day claims all time as well
 # (day -infinity), where it may be known from another day. A player is active anew where the row's
-# count is what this chunk adds: it had none before.
+# count is what this chunk adds: it had none before. Claims are noted for a build that is open and
+# whose builder lives; without one that costs a look into an empty index.
 FOLD: Final = Prepared(
     "fold_statistics",
     {"records": "json"},
@@ -38,6 +39,15 @@ WITH records AS MATERIALIZED (
       ON CONFLICT (event_id) DO NOTHING RETURNING event_id
 ), fresh AS MATERIALIZED (
   SELECT records.* FROM records JOIN claimed USING (event_id)
+), noted AS (
+  INSERT INTO stats_build_events (event_id)
+  SELECT f.event_id FROM stats_builds AS b JOIN fresh AS f
+      ON b.game_id IS NULL OR b.game_id = f.game_id
+   WHERE b.state = 'building' AND EXISTS (
+         SELECT 1 FROM pg_locks AS l WHERE l.locktype = 'advisory' AND l.objid = {BUILD}
+            AND l.pid = b.backend_pid AND l.granted)
+   ORDER BY f.event_id
+      ON CONFLICT DO NOTHING
 ), day_sessions AS (
   INSERT INTO player_sessions (game_id, player_id, session_id, day)
   SELECT DISTINCT game_id COLLATE "C", player_id COLLATE "C", session_id COLLATE "C", day

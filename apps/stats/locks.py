@@ -10,8 +10,9 @@ from typing import Final
 
 from django.db import connection
 
-# Advisory lock number, of our own choosing; nothing else in the database uses it.
+# Advisory lock numbers, of our own choosing; nothing else in the database uses them.
 STATISTICS: Final = 7_003
+BUILD: Final = 7_004  # of the session that rebuilds
 
 
 def hold_statistics_still() -> None:

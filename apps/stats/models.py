@@ -159,3 +159,41 @@ class GameStatisticsDaily(models.Model):
 
     def __str__(self) -> str:
         return f"{self.game_id} on {self.day}, part {self.shard}"
+
+
+class StatsBuild(models.Model):
+    """A rebuild of statistics: while it is `building`, consumers note what they claim."""
+
+    BUILDING, SWITCHED, DONE, FAILED = "building", "switched", "done", "failed"
+
+    id = models.BigAutoField(primary_key=True)
+    game_id = models.TextField(null=True, db_collation="C")  # noqa: DJ001  absent: all games
+    state = models.TextField()
+    backend_pid = models.IntegerField(help_text="Of the builder's session in PostgreSQL")
+    events = models.BigIntegerField(null=True)
+    changed = models.BigIntegerField(null=True, help_text="Players whose row was another one")
+    started_at = models.DateTimeField(db_default=Now())
+    switched_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "stats_builds"
+        constraints = (
+            models.UniqueConstraint(
+                name="stats_builds_open", fields=("state",), condition=models.Q(state="building")
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"rebuild {self.pk} of {self.game_id or 'all games'}"
+
+
+class StatsBuildEvent(models.Model):
+    """An event that a consumer claimed since the build was opened, and that it has not read."""
+
+    event_id = models.UUIDField(primary_key=True)
+
+    class Meta:
+        db_table = "stats_build_events"
+
+    def __str__(self) -> str:
+        return str(self.event_id)
