@@ -1,7 +1,7 @@
 """The SQL of a build: statistics added up from the log, in tables of the builder's own session.
 
-`rebuilt_types` and `rebuilt_sessions` take what each page of the log adds; `rebuilt` is what they
-add up to. The day -infinity is all time.
+`rebuilt_types` and `rebuilt_sessions` take what each page of the log adds; `rebuilt` and
+`rebuilt_claims` are what they add up to. The day -infinity is all time.
 """
 
 from __future__ import annotations
@@ -13,17 +13,26 @@ from apps.ledger import given, versions
 
 _KEY: Final = 'game_id text COLLATE "C", player_id text COLLATE "C", day date'
 TABLES: Final = f"""
-DROP TABLE IF EXISTS rebuilt_types, rebuilt_sessions, rebuilt, rebuilt_noted, rebuilt_changes;
+DROP TABLE IF EXISTS rebuilt_types, rebuilt_sessions, rebuilt_claims, rebuilt_touched, rebuilt,
+                     rebuilt_noted, rebuilt_changes;
 CREATE TEMP TABLE rebuilt_types (
   {_KEY}, event_type text COLLATE "C", n bigint, first_at timestamptz, last_at timestamptz);
 CREATE TEMP TABLE rebuilt_sessions ({_KEY}, session_id text COLLATE "C");
+CREATE TEMP TABLE rebuilt_claims ({_KEY}, session_id text COLLATE "C");
+CREATE TEMP TABLE rebuilt_touched (game_id text COLLATE "C", player_id text COLLATE "C");
 CREATE TEMP TABLE rebuilt (
   {_KEY}, total_events bigint, event_breakdown jsonb, first_event_at timestamptz,
   last_event_at timestamptz, sessions bigint);
 CREATE TEMP TABLE rebuilt_noted (event_id uuid);
 CREATE TEMP TABLE rebuilt_changes (player_id text, game_id text, gone boolean)
 """
-DROP: Final = "DROP TABLE IF EXISTS rebuilt_types, rebuilt_sessions, rebuilt, rebuilt_noted"
+# All but the changes, of which Redis is told after the switch.
+DROP: Final = """
+DROP TABLE rebuilt_types, rebuilt_sessions, rebuilt_claims, rebuilt_touched, rebuilt, rebuilt_noted
+"""
+# Whole tables are compared with each other: row by row through an index would take minutes, which
+# is what PostgreSQL chooses where it has not counted a table yet.
+SET_BASED: Final = "SET LOCAL enable_nestloop = off; SET LOCAL work_mem = '128MB'"
 _GAME: Final = "(%(game_id)s::text IS NULL OR {row}.game_id = %(game_id)s)"
 _LOG: Final = given.in_log(
     Consumer.STATS,
@@ -65,17 +74,30 @@ TAKE_NOTES: Final = """
 TRUNCATE rebuilt_noted;
 INSERT INTO rebuilt_noted SELECT event_id FROM stats_build_events LIMIT %(limit)s
 """
-ADD_NOTED: Final = f"""{_add(_NOTED)}, told AS (
+ADD_NOTED: Final = f"""{_add(_NOTED)}, touched AS (
+  INSERT INTO rebuilt_touched SELECT DISTINCT game_id, player_id FROM page
+), told AS (
   DELETE FROM stats_build_events AS n USING page WHERE n.event_id = page.event_id
 )
 SELECT (SELECT count(*) FROM page), (SELECT count(*) FROM rebuilt_noted)
 """
 
-ADD_UP: Final = """
+# What is added up before the switch is added up again for those alone who were touched since.
+_OF_TOUCHED: Final = """
+ WHERE (game_id, player_id) IN (SELECT game_id, player_id FROM rebuilt_touched)"""
+
+
+def _add_up(whose: str) -> str:
+    return f"""
+INSERT INTO rebuilt_claims
+SELECT DISTINCT s.game_id, s.player_id, d.day, s.session_id
+  FROM (SELECT * FROM rebuilt_sessions {whose}) AS s,
+       LATERAL (VALUES (s.day), ('-infinity')) AS d(day);
 INSERT INTO rebuilt
 WITH spread AS (
   SELECT t.game_id, t.player_id, d.day, t.event_type, t.n, t.first_at, t.last_at
-    FROM rebuilt_types AS t, LATERAL (VALUES (t.day), ('-infinity')) AS d(day)
+    FROM (SELECT * FROM rebuilt_types {whose}) AS t,
+         LATERAL (VALUES (t.day), ('-infinity')) AS d(day)
 ), by_type AS (
   SELECT game_id, player_id, day, event_type, sum(n)::bigint AS n, min(first_at) AS first_at,
          max(last_at) AS last_at
@@ -85,14 +107,17 @@ WITH spread AS (
          min(first_at), max(last_at)
     FROM by_type GROUP BY game_id, player_id, day
 ), by_session AS (
-  SELECT s.game_id, s.player_id, d.day, count(DISTINCT s.session_id) AS n
-    FROM rebuilt_sessions AS s, LATERAL (VALUES (s.day), ('-infinity')) AS d(day)
-   GROUP BY s.game_id, s.player_id, d.day
+  SELECT game_id, player_id, day, count(DISTINCT session_id) AS n
+    FROM rebuilt_claims {whose} GROUP BY game_id, player_id, day
 )
 SELECT c.*, coalesce(s.n, 0)
   FROM counted AS c LEFT JOIN by_session AS s USING (game_id, player_id, day);
-ANALYZE rebuilt
+TRUNCATE rebuilt_touched;
 """
+
+
+ADD_UP: Final = _add_up("") + "ANALYZE rebuilt; ANALYZE rebuilt_claims"
+ADD_TOUCHED: Final = f"DELETE FROM rebuilt {_OF_TOUCHED};" + _add_up(_OF_TOUCHED)
 _COLUMNS: Final = "total_events, event_breakdown, first_event_at, last_event_at, sessions"
 _ROW: Final = ", ".join(f"{{row}}.{name}" for name in _COLUMNS.split(", "))
 _SET: Final = ", ".join(f"{name} = EXCLUDED.{name}" for name in _COLUMNS.split(", "))
@@ -130,15 +155,14 @@ SELECT r.player_id, r.game_id, r.day, {_ROW.format(row="r")}
     ON CONFLICT (game_id, player_id, day) DO UPDATE SET {_SET}, updated_at = now()
 """
 _SESSIONS: Final = f"""
-WITH claims AS MATERIALIZED (
-  SELECT DISTINCT s.game_id, s.player_id, s.session_id, d.day
-    FROM rebuilt_sessions AS s, LATERAL (VALUES (s.day), ('-infinity')) AS d(day)
-), gone AS (
-  DELETE FROM player_sessions AS p WHERE {_GAME.format(row="p")} AND NOT EXISTS (
-         SELECT 1 FROM claims AS c WHERE (c.game_id, c.player_id, c.session_id, c.day)
-                                       = (p.game_id, p.player_id, p.session_id, p.day))
-)
-INSERT INTO player_sessions (game_id, player_id, session_id, day) SELECT * FROM claims
+DELETE FROM player_sessions AS p WHERE {_GAME.format(row="p")} AND NOT EXISTS (
+       SELECT 1 FROM rebuilt_claims AS c WHERE (c.game_id, c.player_id, c.session_id, c.day)
+                                             = (p.game_id, p.player_id, p.session_id, p.day));
+INSERT INTO player_sessions (game_id, player_id, session_id, day)
+SELECT game_id, player_id, session_id, day FROM rebuilt_claims AS c
+ WHERE NOT EXISTS (
+       SELECT 1 FROM player_sessions AS p WHERE (c.game_id, c.player_id, c.session_id, c.day)
+                                              = (p.game_id, p.player_id, p.session_id, p.day))
     ON CONFLICT DO NOTHING
 """
 _GAMES: Final = f"""

@@ -105,7 +105,13 @@ def _follow(display: Display) -> int:
             display.advance(added)
             if noted <= _FEW_NOTES:
                 break
-    return found
+    with transaction.atomic():
+        _run(build_sql.SET_BASED)
+        _run(build_sql.ADD_UP)
+    # What came while that was added up.
+    with transaction.atomic():
+        added, _ = _take_notes()
+    return found + added
 
 
 def _take_notes() -> tuple[int, int]:
@@ -120,6 +126,7 @@ def _take_notes() -> tuple[int, int]:
 def _switch(build: StatsBuild, events: int, game_id: str | None) -> tuple[int, int, float]:
     """All events read, players changed, and the seconds in which statistics stood still."""
     with transaction.atomic():
+        _run(build_sql.SET_BASED)
         hold_statistics_still()
         began = time.monotonic()
         builds.wait_for_the_log()
@@ -130,7 +137,7 @@ def _switch(build: StatsBuild, events: int, game_id: str | None) -> tuple[int, i
                 raise LogBehind(f"{noted - added:,} applied events are in no log")
             if not noted:
                 break
-        _run(build_sql.ADD_UP)
+        _run(build_sql.ADD_TOUCHED)
         for statement in build_sql.SWITCH:
             _run(statement, game_id=game_id)
         ((changed,),) = _fetch("SELECT count(*) FROM rebuilt_changes")
