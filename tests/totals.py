@@ -7,6 +7,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from django.db.models import TextField
+from django.db.models.functions import Cast
+
 from apps.contract.queues import Consumer
 from apps.deadletters.models import DeadLetter
 from apps.events.models import Event
@@ -16,7 +19,13 @@ from apps.leaderboards.periods import Period
 from apps.leaderboards.services import LeaderboardsConsumer
 from apps.ledger.models import AppliedChunk
 from apps.ledger.services import ChunkConsumer
-from apps.stats.models import PlayerStatistics
+from apps.stats.models import (
+    GameStatistics,
+    GameStatisticsDaily,
+    PlayerSession,
+    PlayerStatistics,
+    PlayerStatisticsDaily,
+)
 from apps.stats.services import StatsConsumer
 
 CONSUMERS: dict[Consumer, ChunkConsumer] = {
@@ -32,6 +41,9 @@ class Totals:
 
     events: frozenset[tuple[Any, ...]]
     statistics: frozenset[tuple[Any, ...]]
+    days: frozenset[tuple[Any, ...]]
+    sessions: frozenset[tuple[Any, ...]]
+    games: frozenset[tuple[Any, ...]]
     entries: frozenset[tuple[Any, ...]]
     dead_letters: frozenset[tuple[Any, ...]]
 
@@ -44,11 +56,20 @@ def totals() -> Totals:
             (
                 row.player_id,
                 row.game_id,
-                row.total_events,
-                tuple(sorted(row.event_breakdown.items())),
+                *_counts(row),
             )
             for row in PlayerStatistics.objects.all()
         ),
+        days=frozenset(
+            (row.player_id, row.game_id, row.day, *_counts(row))
+            for row in PlayerStatisticsDaily.objects.all()
+        ),
+        sessions=frozenset(
+            PlayerSession.objects.annotate(text=Cast("day", TextField())).values_list(
+                "game_id", "player_id", "session_id", "text"
+            )
+        ),
+        games=frozenset(games()),
         entries=frozenset(
             Entry.objects.values_list(
                 *("game_id", "board", "period", "period_start", "player_id"),
@@ -59,6 +80,28 @@ def totals() -> Totals:
             DeadLetter.objects.values_list("consumer_service", "cause", "offset", "event_id")
         ),
     )
+
+
+def _counts(row: PlayerStatistics | PlayerStatisticsDaily) -> tuple[Any, ...]:
+    types = tuple(sorted(row.event_breakdown.items()))
+    return row.total_events, types, row.sessions, row.first_event_at, row.last_event_at
+
+
+def games() -> list[tuple[Any, ...]]:
+    """Games with their totals: (game, day or None for all time, events, players)."""
+    found: dict[tuple[str, Any], tuple[int, int]] = {}
+    for part in GameStatistics.objects.all():
+        _add(found, (part.game_id, None), part.total_events, part.players)
+    for daily in GameStatisticsDaily.objects.all():
+        _add(found, (daily.game_id, daily.day), daily.total_events, daily.active_players)
+    return [(*key, *counts) for key, counts in found.items()]
+
+
+def _add(
+    found: dict[tuple[str, Any], tuple[int, int]], key: tuple[str, Any], events: int, players: int
+) -> None:
+    before = found.get(key, (0, 0))
+    found[key] = (before[0] + events, before[1] + players)
 
 
 def events_of(player_id: str) -> int:
