@@ -14,9 +14,14 @@ from apps.contract.queues import Consumer
 from apps.deadletters.models import DeadLetter
 from apps.events.models import Event
 from apps.events.services import LoggingConsumer
+from apps.leaderboards import board_reads, row_reads
 from apps.leaderboards.models import Entry
 from apps.leaderboards.periods import Period
+from apps.leaderboards.rank_index import BoardPeriod
+from apps.leaderboards.ranks import RankMode
+from apps.leaderboards.rules import Order, score_at
 from apps.leaderboards.services import LeaderboardsConsumer
+from apps.leaderboards.windows import Window
 from apps.ledger.models import AppliedChunk
 from apps.ledger.services import ChunkConsumer
 from apps.stats.models import (
@@ -113,6 +118,22 @@ def score_of(player_id: str, *, board: str = "default") -> tuple[Decimal, dateti
     """The player's all-time score on a board, and when it was reached."""
     entries = Entry.objects.filter(board=board, period=Period.ALLTIME.value, player_id=player_id)
     return entries.values_list("score", "achieved_at").first()
+
+
+def top(scope: BoardPeriod, limit: int) -> Window:
+    """The first entries as a reader sees them: from Redis, which is built if it is not complete."""
+    return board_reads.page(scope, RankMode.ORDINAL, limit)
+
+
+def top_from_rows(scope: BoardPeriod, limit: int) -> Window:
+    """The first entries as PostgreSQL has them."""
+    return row_reads.page(scope, RankMode.ORDINAL, limit, None)
+
+
+def shown(scope: BoardPeriod, limit: int) -> list[tuple[str, Decimal]]:
+    """Players and scores of the top of a board whose order is desc."""
+    found = top(scope, limit).lines
+    return [(line.player_id, score_at(line.rank_key, Order.DESC)) for line in found]
 
 
 def done(consumer: Consumer) -> list[tuple[int, int]]:
