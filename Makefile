@@ -10,6 +10,12 @@ SEEDS ?= 1
 ROW ?=
 EVENTS ?= 3000
 LANES ?= 1
+ROWS ?=
+QUICK ?=
+GROWTH ?=
+SOAK ?=
+PUBLISH ?=
+yes = $(filter 1 yes true,$(1))
 
 BOOTSTRAP_PYTHON ?= $(or $(shell command -v python3.11 2>/dev/null),python3)
 VENV := .venv
@@ -17,7 +23,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.requirements-installed
 STACK := $(BIN)/python -m gamemetrics.stack
 
-.PHONY: help up down status test faults lint demo load
+.PHONY: help up down status test faults bench lint demo load
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z.]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +50,10 @@ test: $(READY) ## every test, against real services of its own
 
 faults: $(READY) ## break a stack of its own on purpose: ROW=20 SEED=7, or SEEDS=20 EVENTS=20000 LANES=3
 	@$(BIN)/python -m tests.faults --rows "$(ROW)" $(if $(SEED),--seed $(SEED)) --seeds $(SEEDS) --events $(EVENTS) --lanes $(LANES)
+
+bench: $(READY) ## measure a stack of its own: QUICK=1, ROWS="drain,rate kafka", GROWTH=1, SOAK=1, PUBLISH=1
+	@$(BIN)/python -m tests.bench $(if $(call yes,$(QUICK)),--size quick) $(if $(ROWS),--rows "$(ROWS)") \
+	  $(if $(call yes,$(GROWTH)),--growth) $(if $(call yes,$(SOAK)),--soak) $(if $(call yes,$(PUBLISH)),--publish)
 
 lint: $(READY) ## style, types and the direction of imports
 	@$(BIN)/ruff check

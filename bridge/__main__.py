@@ -44,7 +44,7 @@ def bridge_settings(env: Environment) -> BridgeSettings:
             max_bytes=env.integer(
                 "BRIDGE_CHUNK_BYTES", 512 * 1024, at_least=1024, at_most=16 * 1024 * 1024
             ),
-            max_linger=linger_ms / 1000,
+            linger=linger_ms / 1000,
         )
     )
 

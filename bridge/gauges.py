@@ -39,15 +39,22 @@ class Gauges:
         for consumer, depth in self.depths.items():
             metrics.queue_depth.labels(queue=consumer.queue).set(depth)
 
-    def slow_consumers(self, partitions: Mapping[int, Partition]) -> set[Consumer]:
-        """Consumers whose queue, when last seen, held as many messages as we wait for.
+    def behind(self, partitions: Mapping[int, Partition]) -> Mapping[Consumer, int]:
+        """The queues that, when last seen, held as many messages of ours as we wait for, and how
+        many messages in all.
 
-        Nothing of theirs is lost: more copies would only fill the broker.
+        Perhaps nothing of ours is lost. Which messages are of other bridges cannot be seen: their
+        share is taken to be that of their partitions.
         """
+        share = len(partitions) / max(1, len(partitions), self._source.partition_count())
         waiting = Counter(
             consumer
             for partition in partitions.values()
             for held in partition.window.chunks.values()
             for consumer in held.leases
         )
-        return {consumer for consumer, depth in self.depths.items() if depth >= waiting[consumer]}
+        return {
+            consumer: depth
+            for consumer, depth in self.depths.items()
+            if depth * share >= waiting[consumer]
+        }

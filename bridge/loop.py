@@ -21,7 +21,14 @@ from bridge.gauges import Gauges
 from bridge.inflight import Unsent
 from bridge.ledger import Advance, Ledger, LedgerUnavailable, PositionMoved
 from bridge.partition import Partition, unsent
-from bridge.settings import BATCH_MESSAGES, PUBLISH_SECONDS, RETRY_SECONDS, BridgeSettings
+from bridge.settings import (
+    BATCH_MESSAGES,
+    IDLE_SECONDS,
+    PASS_SECONDS,
+    PUBLISH_SECONDS,
+    RETRY_SECONDS,
+    BridgeSettings,
+)
 from bridge.source import PASS_MESSAGES, PlaceLost, Source, SourceUnavailable
 
 logger = logging.getLogger(__name__)
@@ -80,7 +87,7 @@ class Bridge:
         try:
             if self._start_at is not None and now >= self._start_at:
                 self._start()
-            self._take(self._patience())
+            self._take()
             now = time.monotonic()
             self._cut(now)
             self._publish(now)
@@ -100,14 +107,16 @@ class Bridge:
     def chunks_in_flight(self) -> int:
         return sum(len(partition.window.chunks) for partition in self.partitions.values())
 
-    def _patience(self) -> float:
-        """How long the poll may wait: short while something else is due soon."""
+    def _take(self) -> None:
+        in_flight = self.chunks_in_flight()
+        room = self.settings.bounds.room(in_flight, self.settings.policy.max_events)
         if any(len(partition.buffer) for partition in self.partitions.values()):
-            return 0.002
-        return 0.005 if self.chunks_in_flight() else 0.1
-
-    def _take(self, seconds: float) -> None:
-        room = self.settings.bounds.room(self.chunks_in_flight(), self.settings.policy.max_events)
+            # What has come waits for its cut: more may come with it, and a pass for each message
+            # would cost more than the message.
+            time.sleep(PASS_SECONDS)
+            seconds = 0.0
+        else:
+            seconds = PASS_SECONDS if in_flight else IDLE_SECONDS
         messages = self.source.poll(seconds, min(room, PASS_MESSAGES))
         if not messages or self.topic_id is None:
             return
@@ -118,7 +127,7 @@ class Bridge:
             if partition is None:
                 continue  # revoked while the message was on its way
             item = read(message, self.topic_id, now)
-            if not partition.take(item, len(message), clock):
+            if not partition.take(item, len(message)):
                 continue
             if isinstance(item, Refused):
                 metrics.messages_refused.labels(code=item.code).inc()
@@ -131,8 +140,8 @@ class Bridge:
             partition.cut(self.settings.policy, in_flight, now)
 
     def _publish(self, now: float) -> None:
-        slow = partial(self._gauges.slow_consumers, self.partitions)
-        due = unsent(self.partitions.values(), now, slow)
+        behind = partial(self._gauges.behind, self.partitions)
+        due = unsent(self.partitions.values(), now, behind)
         while batch := list(islice(due, BATCH_MESSAGES)):
             if not self._send(batch, now) or time.monotonic() - now > PUBLISH_SECONDS:
                 return  # the rest is still due in the next pass

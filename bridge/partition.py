@@ -15,6 +15,8 @@ from bridge.watermark import Watermark
 
 Range = tuple[Consumer, int, int]
 RETENTION_GAP: Final = "retention_gap"
+# Messages of a consumer's queue at which no copy is added: two bridges may have 800 first ones.
+MOST_QUEUED: Final = 1_000
 
 
 @dataclass(kw_only=True, slots=True)
@@ -66,17 +68,17 @@ class Partition:
         self.buffer.skip(gaps, oldest)
         return {consumer: oldest - first for consumer, first in lost.items()}
 
-    def take(self, item: Record | Refused, size: int, now: float) -> bool:
+    def take(self, item: Record | Refused, size: int) -> bool:
         """Buffer a message; False where its offset came before (a redelivery by the client)."""
         if item.offset < self.buffer.next_offset:
             return False
-        self.buffer.add(item, size, now)
+        self.buffer.add(item, size)
         return True
 
     def cut(self, policy: CutPolicy, chunks_in_flight: int, now: float) -> None:
         """Move the buffered messages into the window if they are due."""
         if self.buffer.due(policy, chunks_in_flight, now):
-            chunk = self.buffer.cut()
+            chunk = self.buffer.cut(now)
             behind = [
                 consumer
                 for consumer, watermark in self.watermarks.items()
@@ -129,16 +131,18 @@ class Partition:
 
 
 def unsent(
-    partitions: Iterable[Partition], now: float, slow_consumers: Callable[[], set[Consumer]]
+    partitions: Iterable[Partition], now: float, behind: Callable[[], Mapping[Consumer, int]]
 ) -> Iterator[Unsent]:
-    """What is to be published now; what only waits in a slow consumer's queue is not."""
-    slow: set[Consumer] | None = None
+    """What is to be published now; what probably waits in the queue of a consumer that is behind
+    is not, for a lease, or as long as copies would make that queue too long."""
+    depths: Mapping[Consumer, int] | None = None
     for partition in partitions:
         for held, consumer, lease in partition.window.expired(now):
-            if lease.expires_at and slow is None:
-                slow = slow_consumers()
-            if lease.expires_at and slow and consumer in slow:
-                lease.postpone(now, lease.seconds)
+            if lease.expires_at and depths is None:
+                depths = behind()
+            depth = depths.get(consumer) if lease.expires_at and depths else None
+            if depth is not None and (not lease.waited or depth >= MOST_QUEUED):
+                lease.wait(now)
             else:
                 yield held, consumer, lease
 

@@ -28,9 +28,27 @@ _TYPES: Final = (
 _WEIGHTS: Final = list(accumulate(weight for _, weight, _, _ in _TYPES))
 
 
-class _Drawn(NamedTuple):
+class Drawn(NamedTuple):
+    """What an event is about; `data` is JSON text, `score` what it adds to the default board."""
+
+    event_type: str
     data: str
     score: Decimal | None
+
+
+def draw(dice: random.Random) -> Drawn:
+    """Half of the scores are whole, a third has decimals, the others are absent."""
+    ((event_type, _, field, absent),) = dice.choices(_TYPES, cum_weights=_WEIGHTS)
+    number = dice.randrange(-1_000, 100_000)
+    if not field:
+        return Drawn(event_type, f'{{"item":{number},"source":"load"}}', None)
+    kind = dice.random()
+    if kind < 0.5:
+        return Drawn(event_type, f'{{"{field}":{number}}}', Decimal(number))
+    if kind < 0.85:
+        score = Decimal(number).scaleb(-dice.randint(1, 4))
+        return Drawn(event_type, f'{{"{field}":{score:f},"source":"load"}}', score)
+    return Drawn(event_type, "{}", absent)
 
 
 class Generator:
@@ -67,25 +85,11 @@ class Generator:
         return Batch(body="\n".join(lines).encode(), events=size, due=due)
 
     def _new(self, moment: str) -> str:
-        ((event_type, _, field, absent),) = self._dice.choices(_TYPES, cum_weights=_WEIGHTS)
         player_id = self._dice.choice(self._players)
-        drawn = self._draw(field, absent)
-        self._oracle.add(event_type, player_id, drawn.score)
+        drawn = draw(self._dice)
+        self._oracle.add(drawn.event_type, player_id, drawn.score)
         return (
-            f'{{"event_id":"{self._new_id()}","event_type":"{event_type}",'
+            f'{{"event_id":"{self._new_id()}","event_type":"{drawn.event_type}",'
             f'"player_id":"{player_id}","game_id":"{self._game_id}",'
             f'"timestamp":"{moment}","data":{drawn.data}}}'
         )
-
-    def _draw(self, field: str, absent: Decimal | None) -> _Drawn:
-        """Half of the scores are whole, a third has decimals, the others are absent."""
-        number = self._dice.randrange(-1_000, 100_000)
-        if not field:
-            return _Drawn(f'{{"item":{number},"source":"load"}}', None)
-        kind = self._dice.random()
-        if kind < 0.5:
-            return _Drawn(f'{{"{field}":{number}}}', Decimal(number))
-        if kind < 0.85:
-            score = Decimal(number).scaleb(-self._dice.randint(1, 4))
-            return _Drawn(f'{{"{field}":{score:f},"source":"load"}}', score)
-        return _Drawn("{}", absent)

@@ -9,8 +9,8 @@ import psycopg2
 from confluent_kafka import KafkaException
 
 from gamemetrics.stack.programs import QUEUES
-from tests.faults.postgres_server import PostgresServer
 from tests.faults.topic import Topic
+from tests.rigs.postgres_server import PostgresServer
 
 EVERY = 0.1
 _AWAY = (psycopg2.Error, KafkaException)

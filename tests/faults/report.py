@@ -3,31 +3,19 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from statistics import median
 
-from gamemetrics.stack.layout import PROJECT_ROOT
 from tests.faults.row import Row
 from tests.faults.seed_run import Outcome
+from tests.rigs.results import aligned, commit
 
 HEADINGS = (
     *("row", "fault", "seeds", "events", "unknown", "lost", "doubled"),
     *("median s", "worst s", "result"),
 )
-
-
-def commit() -> str:
-    """The commit that ran, with + where the work tree differs from it."""
-    told = subprocess.run(
-        ["git", "describe", "--always", "--dirty=+", "--exclude=*"],
-        cwd=PROJECT_ROOT,
-        capture_output=True,
-        text=True,
-    )
-    return told.stdout.strip() or "unknown"
 
 
 def table(outcomes: Sequence[Outcome], rows: Mapping[str, Row], skipped: Mapping[str, str]) -> str:
@@ -55,7 +43,7 @@ def table(outcomes: Sequence[Outcome], rows: Mapping[str, Row], skipped: Mapping
         )
     for number, reason in skipped.items():
         lines.append((number, rows[number].title, *([""] * 7), f"not staged: {reason}"))
-    return _aligned(lines)
+    return aligned(lines)
 
 
 def matrix(rows: Iterable[Row]) -> str:
@@ -71,15 +59,6 @@ def matrix(rows: Iterable[Row]) -> str:
         cells = (row.number, row.title, row.injected, row.expected, ", ".join(needs))
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
-
-
-def _aligned(lines: Iterable[Sequence[str]]) -> str:
-    lines = list(lines)
-    widths = [max(len(line[column]) for line in lines) for column in range(len(HEADINGS))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
-    )
 
 
 def save(path: Path, outcomes: Sequence[Outcome], *, began_at: str, seeds: Sequence[int]) -> None:

@@ -22,14 +22,15 @@ from gamemetrics.stack.programs import Launch
 from gamemetrics.stack.run_state import RunState
 from gamemetrics.stack.topic import answers as kafka_answers
 from gamemetrics.stack.topic import ensure_topic
-from tests.faults import applications, kafka, mounts, standby, web_probe
+from tests.faults import applications, kafka, mounts, standby
 from tests.faults.applications import WEBS
 from tests.faults.failpoints import Failpoints
 from tests.faults.needs import Needs
-from tests.faults.postgres_server import PostgresServer
-from tests.faults.processes import Keeper, NotRunning, Process
 from tests.faults.proxy import Proxy
 from tests.faults.redis_servers import RedisServer
+from tests.rigs import web_probe
+from tests.rigs.postgres_server import PostgresServer
+from tests.rigs.processes import Keeper, NotRunning, Process
 from tests.stack_homes import discard, new_home, reserve_ports
 
 TOPIC: Final = "player.events.raw"

@@ -18,13 +18,13 @@ from tests.faults.drain import drain
 from tests.faults.oracle import Excuse, Verdict, judge, mark
 from tests.faults.oracle_cache import Readers
 from tests.faults.pace import BEFORE, Pace
-from tests.faults.processes import NotRunning
 from tests.faults.rig import Rig
 from tests.faults.row import Row
 from tests.faults.scene import Scene
 from tests.faults.stream import Stream, stream
 from tests.faults.topic import Topic
-from tests.faults.web_probe import declare_best
+from tests.rigs.processes import NotRunning
+from tests.rigs.web_probe import declare_best
 
 DRAIN_SECONDS: Final = 90.0
 # Of a row's own doing, while everything around it is being broken.

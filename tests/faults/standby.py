@@ -13,8 +13,8 @@ from gamemetrics.stack.layout import Layout
 from gamemetrics.stack.ports import HOST
 from gamemetrics.stack.programs import Launch
 from gamemetrics.stack.unprivileged import server_account
-from tests.faults.postgres_server import PostgresServer
-from tests.faults.processes import NotRunning
+from tests.rigs.postgres_server import PostgresServer
+from tests.rigs.processes import NotRunning
 
 
 def basebackup(server: str) -> str | None:

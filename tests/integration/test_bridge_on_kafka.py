@@ -56,7 +56,7 @@ class Pipeline:
             on_revoke=lambda: self.bridge.revoked(),
         )
         self.bridge = Bridge(
-            BridgeSettings(policy=CutPolicy(max_events=5, max_bytes=100_000, max_linger=0.0)),
+            BridgeSettings(policy=CutPolicy(max_events=5, max_bytes=100_000, linger=0.0)),
             topic=self.topic,
             source=source,
             ledger=self.ledger,

@@ -28,7 +28,7 @@ from tests.builders import CAST, NOW, OTHER_TOPIC_ID, TOPIC, TOPIC_ID, event_tex
 # Passes without a kill after which everything must be applied, whatever went wrong before.
 PASSES = 3_000
 CHUNKED = BridgeSettings(
-    policy=CutPolicy(max_events=7, max_bytes=100_000, max_linger=0.0),
+    policy=CutPolicy(max_events=7, max_bytes=100_000, linger=0.0),
     bounds=Bounds(events=40, chunks=12),
     ledger_interval=0.0,
     position_interval=0.0,
@@ -37,7 +37,7 @@ CHUNKED = BridgeSettings(
     topic_interval=0.0,
 )
 STRICT = BridgeSettings(
-    policy=CutPolicy(max_events=1, max_bytes=100_000, max_linger=0.0),
+    policy=CutPolicy(max_events=1, max_bytes=100_000, linger=0.0),
     bounds=Bounds(events=40, chunks=12),
     ledger_interval=0.0,
     position_interval=0.0,

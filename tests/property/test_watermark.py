@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from apps.contract.chunk import Record, Refused, decode_records
 from apps.contract.queues import Consumer
-from bridge.buffer import BUSY_CHUNKS, Buffer, CutPolicy
+from bridge.buffer import BUSY_CHUNKS, LONGEST, Buffer, CutPolicy
 from bridge.inflight import FIRST_LEASE, LONGEST_LEASE, STEADY_MESSAGES, Lease
 from bridge.partition import Partition
 from bridge.watermark import Watermark
@@ -17,7 +17,7 @@ ranges = st.lists(
     st.tuples(st.integers(0, 40), st.integers(1, 12)).map(lambda pair: (pair[0], sum(pair))),
     max_size=25,
 )
-POLICY = CutPolicy(max_events=5, max_bytes=1_000, max_linger=0.03)
+POLICY = CutPolicy(max_events=5, max_bytes=1_000, linger=0.03)
 
 
 @given(st.integers(0, 30), ranges)
@@ -50,15 +50,15 @@ def test_the_order_in_which_ranges_are_seen_does_not_matter(
 @given(st.dictionaries(st.integers(0, 60), st.booleans(), max_size=40), st.integers(1, 9))
 def test_chunks_meet_and_hold_every_message_once(valid: dict[int, bool], most: int) -> None:
     buffer = Buffer(topic=TOPIC, topic_id=TOPIC_ID, partition=0, first_offset=0, next_offset=0)
-    policy = CutPolicy(max_events=most, max_bytes=10**6, max_linger=0.0)
+    policy = CutPolicy(max_events=most, max_bytes=10**6, linger=0.0)
     chunks = []
     for offset, is_event in sorted(valid.items()):
         item: Record | Refused = record(offset) if is_event else refused(offset, b"noise")
-        buffer.add(item, 100, now=float(offset))
+        buffer.add(item, 100)
         if buffer.full(policy):
-            chunks.append(buffer.cut())
+            chunks.append(buffer.cut(now=0.0))
     if len(buffer):
-        chunks.append(buffer.cut())
+        chunks.append(buffer.cut(now=0.0))
     ends = [0, *(held.next_offset for held in chunks)]
     assert [held.first_offset for held in chunks] == ends[:-1]
     events = [held.offset for cut in chunks for held in decode_records(cut.records)]
@@ -68,10 +68,10 @@ def test_chunks_meet_and_hold_every_message_once(valid: dict[int, bool], most: i
     assert all(held.events + len(held.refused) <= most for held in chunks)
 
 
-@given(st.integers(0, 3 * BUSY_CHUNKS))
-def test_the_busier_the_longer_the_linger(chunks: int) -> None:
-    assert POLICY.linger(0) == 0.0
-    assert POLICY.linger(chunks) <= POLICY.linger(chunks + 1) <= POLICY.max_linger
+@given(st.integers(0, 10 * BUSY_CHUNKS))
+def test_the_further_behind_the_consumers_the_longer_the_pause(chunks: int) -> None:
+    assert POLICY.pause(0) == POLICY.pause(BUSY_CHUNKS) == POLICY.linger
+    assert POLICY.pause(chunks) <= POLICY.pause(chunks + 1) <= LONGEST * POLICY.linger
 
 
 @given(st.integers(1, 12))
@@ -96,9 +96,9 @@ def test_a_partition_is_settled_when_each_consumer_has_done_its_part(
     low = min(positions.values())
     assert partition.low_watermark == low
     for offset in range(low, 40):
-        assert partition.take(record(offset), 100, now=0.0)
-        partition.cut(POLICY, 0, now=0.0)
-    assert not partition.take(record(39), 100, now=0.0)
+        assert partition.take(record(offset), 100)
+        partition.cut(POLICY, 0, now=float(offset))
+    assert not partition.take(record(39), 100)
     for consumer in [*doers, *Consumer]:
         done = [key for key, held in partition.window.chunks.items() if consumer in held.leases]
         partition.applied((consumer, *key) for key in done)

@@ -18,7 +18,7 @@ from bridge.partition import Partition
 from bridge.source_fake import MemorySource, MemoryTopic
 from tests.builders import OTHER_TOPIC_ID, TOPIC, TOPIC_ID, record
 
-POLICY = CutPolicy(max_events=500, max_bytes=100_000, max_linger=0.03)
+POLICY = CutPolicy(max_events=500, max_bytes=100_000, linger=0.03)
 
 
 def source_of(offsets: Iterable[int], *, topic_id: uuid.UUID = TOPIC_ID) -> MemorySource:
@@ -90,7 +90,7 @@ def test_each_consumer_that_lost_offsets_is_told_which() -> None:
 
 def test_what_lies_behind_a_gap_waits_for_no_linger_of_it() -> None:
     partition = started(source_of(range(20, 50)), ledger_at(logging=5, stats=5, leaderboards=5))
-    assert partition.take(record(20), 10, now=1.0)
+    assert partition.take(record(20), 10)
     partition.cut(POLICY, 100, now=1.0)
     ((key, held),) = partition.window.chunks.items()
     assert (key, held.chunk.events, len(held.chunk.refused)) == ((5, 21), 1, 3)

@@ -129,7 +129,7 @@ def test_a_bridge_that_cannot_read_its_partitions_still_sends_dead_letters() -> 
     world = World()
     world.letters(1)
     bridge = Bridge(
-        BridgeSettings(policy=CutPolicy(max_events=1, max_bytes=1_000, max_linger=0.0)),
+        BridgeSettings(policy=CutPolicy(max_events=1, max_bytes=1_000, linger=0.0)),
         topic=TOPIC,
         source=MemorySource(
             topic=MemoryTopic(topic_id=TOPIC_ID, partitions={0: {}}),

@@ -8,10 +8,10 @@ from apps.contract.queues import Consumer
 from bridge.backpressure import Bounds
 from bridge.buffer import Buffer, CutPolicy, for_consumer
 from bridge.inflight import Window
-from bridge.partition import Partition
+from bridge.partition import MOST_QUEUED, Partition, unsent
 from tests.builders import TOPIC, TOPIC_ID, chunk, record, refused
 
-POLICY = CutPolicy(max_events=3, max_bytes=1_000, max_linger=0.06)
+POLICY = CutPolicy(max_events=3, max_bytes=1_000, linger=0.06)
 EVERYONE = list(Consumer)
 
 
@@ -21,7 +21,7 @@ def buffer_of(offsets: range, *, size: int = 10) -> Buffer:
         topic=TOPIC, topic_id=TOPIC_ID, partition=0, first_offset=first, next_offset=first
     )
     for offset in offsets:
-        buffer.add(record(offset), size, now=100.0)
+        buffer.add(record(offset), size)
     return buffer
 
 
@@ -29,31 +29,38 @@ def buffer_of(offsets: range, *, size: int = 10) -> Buffer:
     ("count", "size", "in_flight", "waited", "due"),
     [
         (0, 10, 0, 9.0, False),
-        (1, 10, 0, 0.0, True),
-        (1, 10, 6, 0.05, False),
-        (1, 10, 6, 0.06, True),
-        (1, 10, 3, 0.031, True),
+        (1, 10, 0, 0.05, False),
+        (1, 10, 0, 0.06, True),
+        (1, 10, 12, 0.11, False),
+        (1, 10, 12, 0.12, True),
         (3, 10, 6, 0.0, True),
         (1, 1_000, 6, 0.0, True),
     ],
-    ids=["empty", "idle", "fresh", "lingered", "half busy", "full", "heavy"],
+    ids=["empty", "too soon", "in time", "busy", "busy, in time", "full", "heavy"],
 )
-def test_a_chunk_is_cut_when_it_is_full_or_has_lingered(
+def test_a_chunk_is_cut_when_it_is_full_or_the_last_cut_is_long_ago(
     count: int, size: int, in_flight: int, waited: float, due: bool
 ) -> None:
-    buffer = buffer_of(range(count), size=size)
+    buffer = buffer_of(range(1))
+    buffer.cut(now=100.0)
+    for offset in range(1, 1 + count):
+        buffer.add(record(offset), size)
     assert buffer.due(POLICY, in_flight, now=100.0 + waited) is due
+
+
+def test_the_first_event_of_an_idle_partition_waits_for_nobody() -> None:
+    assert buffer_of(range(1)).due(POLICY, 0, now=0.0)
 
 
 def test_an_offset_that_came_before_is_not_buffered() -> None:
     with pytest.raises(ValueError, match="offset 4 is before 5"):
-        buffer_of(range(3, 5)).add(record(4), 10, now=0.0)
+        buffer_of(range(3, 5)).add(record(4), 10)
 
 
 def test_the_first_chunk_begins_at_the_position_though_offsets_are_missing() -> None:
     buffer = buffer_of(range(0))
-    buffer.add(record(7), 10, now=0.0)
-    cut = buffer.cut()
+    buffer.add(record(7), 10)
+    cut = buffer.cut(now=0.0)
     assert (cut.first_offset, cut.next_offset, cut.events) == (0, 8, 1)
 
 
@@ -69,7 +76,7 @@ def test_a_chunk_is_sent_to_those_who_have_not_done_it() -> None:
     positions = {Consumer.LOGGING: 0, Consumer.STATS: 2, Consumer.LEADERBOARDS: 1}
     partition = Partition.starting(TOPIC, TOPIC_ID, 0, positions)
     for offset in range(2):
-        partition.take(record(offset), 10, now=0.0)
+        partition.take(record(offset), 10)
     partition.cut(POLICY, 0, now=1.0)
     (held,) = partition.window.chunks.values()
     assert set(held.leases) == {Consumer.LOGGING, Consumer.LEADERBOARDS}
@@ -92,6 +99,38 @@ def test_what_the_broker_did_not_take_is_due_a_little_later() -> None:
     lease.postpone(50.0, 1.0)
     assert list(window.expired(50.9)) == []
     assert len(list(window.expired(51.0))) == 1
+
+
+def sent_once(consumer: Consumer, now: float) -> Partition:
+    """A partition with one chunk, which was published at `now`."""
+    partition = Partition.starting(TOPIC, TOPIC_ID, 0, dict.fromkeys(EVERYONE, 0))
+    partition.window.add(chunk([record(0)]), [consumer])
+    for _, _, lease in unsent([partition], now, dict):
+        lease.renew(now)
+    return partition
+
+
+def test_what_may_lie_in_the_queue_of_a_slow_consumer_waits_for_one_more_lease() -> None:
+    partition = sent_once(Consumer.STATS, 50.0)
+    behind = {Consumer.STATS: 7}
+    assert list(unsent([partition], 62.0, lambda: behind)) == []
+    assert list(unsent([partition], 71.9, lambda: behind)) == []
+    # It may be lost all the same: of the queue's messages some are another bridge's.
+    ((_, _, lease),) = unsent([partition], 72.0, lambda: behind)
+    lease.renew(72.0)
+    assert list(unsent([partition], 84.0, lambda: behind)) == []
+
+
+def test_no_copy_is_added_to_a_queue_that_is_too_long() -> None:
+    partition = sent_once(Consumer.STATS, 50.0)
+    for now in (62.0, 72.0, 82.0, 92.0):
+        assert list(unsent([partition], now, lambda: {Consumer.STATS: MOST_QUEUED})) == []
+    assert len(list(unsent([partition], 102.0, dict))) == 1
+
+
+def test_what_no_queue_can_hold_is_sent_at_once() -> None:
+    partition = sent_once(Consumer.STATS, 50.0)
+    assert len(list(unsent([partition], 62.0, lambda: {Consumer.LOGGING: 7}))) == 1
 
 
 def test_chunks_are_sent_in_the_order_of_their_offsets() -> None:

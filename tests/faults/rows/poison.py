@@ -12,10 +12,10 @@ from typing import Any
 from gamemetrics.stack.ports import HOST
 from gamemetrics.stack.programs import QUEUES
 from tests.faults.oracle import Excuse
-from tests.faults.processes import NotRunning
 from tests.faults.row import Row
 from tests.faults.scene import Scene
 from tests.faults.stream import Event, Kind, uuid_of
+from tests.rigs.processes import NotRunning
 
 FLOOD = 200
 # The longest way to the third death of one event alone, at leases of 10 s (decision 0026).

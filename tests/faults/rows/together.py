@@ -10,9 +10,9 @@ from contextlib import AbstractContextManager
 
 from gamemetrics.stack.ports import HOST
 from tests.faults.applications import BRIDGES, WEBS, WORKERS
-from tests.faults.processes import Process
 from tests.faults.row import Row
 from tests.faults.scene import Scene
+from tests.rigs.processes import Process
 
 SERVERS = ("kafka-1", "redis-broker", "redis-cache", "postgres")
 BATCH = 250

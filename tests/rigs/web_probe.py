@@ -6,7 +6,7 @@ import http.client
 import json
 
 from gamemetrics.stack.ports import HOST
-from tests.faults.processes import NotRunning
+from tests.rigs.processes import NotRunning
 
 
 def is_ready(port: int) -> bool:

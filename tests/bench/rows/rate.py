@@ -1,0 +1,136 @@
+"""Events offered at a steady rate, by the clock: how long until each consumer has them?
+
+The loop is open: when an event is due is fixed by the rate, and its latency counts from then,
+however late it could be sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+from typing import Any, Final
+
+import msgspec
+
+from tests.bench import http_load, kafka_load
+from tests.bench.checks import counts
+from tests.bench.figures import Figures, Quantiles
+from tests.bench.rig import PATIENCE, Rig
+from tests.bench.row import Row
+from tests.bench.watch import Watch, watch
+
+# Seconds after the last event was due within which a rate that is sustained is done.
+SUSTAINED: Final = 1.0
+CONNECTIONS: Final = 64
+# The consumers are given so long for what the rate has piled up.
+DRAIN: Final = 240.0
+
+
+def rates(entry: str, offered: Iterable[int], seconds: float) -> list[Row]:
+    """A row for each rate; `entry` is where events come in: `kafka` or `http`."""
+    measure = {"kafka": from_kafka, "http": from_http}[entry]
+    return [
+        Row(
+            name=f"rate {entry} {rate}",
+            shows=_shows(entry, rate, seconds),
+            measure=partial(measure, rate=rate, seconds=seconds),
+        )
+        for rate in offered
+    ]
+
+
+def held(offered: Iterable[int], seconds: float) -> list[Row]:
+    """The rates that are to be sustained, from Kafka, for longer than the others."""
+    return [
+        Row(
+            name=f"hold kafka {rate}",
+            shows=_shows("kafka", rate, seconds),
+            measure=partial(from_kafka, rate=rate, seconds=seconds),
+        )
+        for rate in offered
+    ]
+
+
+def batch_of(rate: int) -> int:
+    """Events of a request: as many as a game server gathers in about 10 ms."""
+    return 1 if rate <= 100 else 10 if rate <= 1_000 else 100
+
+
+def _shows(entry: str, rate: int, seconds: float) -> str:
+    how = "from Kafka" if entry == "kafka" else f"by POST, batches of {batch_of(rate)},"
+    return f"{rate:,} events/s {how} for {seconds:g} s"
+
+
+def from_kafka(rig: Rig, *, rate: int, seconds: float) -> Figures:
+    """The pipeline behind the API: a producer writes what the API would."""
+    rig.ready()
+    plan = kafka_load.Plan(
+        servers=rig.servers, topic=rig.topic, events=int(rate * seconds), rate=rate
+    )
+    figures = Figures(row=f"rate kafka {rate}", kind="rate", offered=rate)
+    with watch(rig) as watched, rig.child("tests.bench.kafka_load", plan) as load:
+        starts_at = float(load.hear(PATIENCE + plan.events / 10_000)["starts_at"])
+        watched.meter.mark()
+        report = load.hear(seconds + 2 * PATIENCE)
+        watched.finish(DRAIN, generator=report["cpu"])
+        if report["failed"]:
+            figures.problems.append(f"Kafka did not take {report['failed']} events")
+        judge(figures, watched, starts_at, seconds)
+        figures.notes["generator_late_p99_ms"] = round(report["late_p99"] * 1000, 2)
+    figures.problems += counts(rig, figures.events)
+    return figures
+
+
+def from_http(rig: Rig, *, rate: int, seconds: float) -> Figures:
+    """The whole way, from the POST."""
+    rig.ready()
+    batch = batch_of(rate)
+    plan = http_load.Plan(
+        port=rig.ports.web_port,
+        connections=CONNECTIONS,
+        requests=int(rate * seconds) // batch,
+        rate=rate / batch,
+        batch=batch,
+    )
+    figures = Figures(row=f"rate http {rate}", kind="rate", offered=rate)
+    with watch(rig) as watched, rig.child("tests.bench.http_load", plan) as load:
+        starts_at = float(load.hear(PATIENCE + plan.requests * batch / 10_000)["starts_at"])
+        watched.meter.mark()
+        report = load.hear(seconds + 2 * PATIENCE)
+        _note_answers(figures, report, batch)
+        watched.finish(DRAIN, generator=report["cpu"])
+        judge(figures, watched, starts_at, seconds)
+    figures.problems += counts(rig, figures.events)
+    return figures
+
+
+def _note_answers(figures: Figures, report: dict[str, Any], batch: int) -> None:
+    figures.notes |= {
+        "batch": batch,
+        "generator_late_p99_ms": round(report["late_p99"] * 1000, 2),
+        "statuses": report["statuses"],
+    }
+    if report["answer"]:
+        figures.latency["answered"] = {"all": msgspec.convert(report["answer"], Quantiles)}
+    # Refused for want of room is a figure; refused for what it is would be our mistake.
+    strange = set(report["statuses"]) - {"202", "429", "503", "0"}
+    if strange:
+        figures.problems.append(f"answers {report['statuses']}")
+    if report["given_up"]:
+        figures.notes["requests_given_up"] = report["given_up"]
+
+
+def judge(figures: Figures, watched: Watch, starts_at: float, seconds: float) -> None:
+    """The figures of a stretch in which events were due from `starts_at` on for `seconds`."""
+    last = watched.last_committed()
+    figures.events = watched.events
+    figures.seconds = round(last - starts_at, 3)
+    figures.done = round(watched.events / max(figures.seconds, seconds), 1)
+    figures.backlog = round(max(0.0, last - starts_at - seconds), 3)
+    join = watched.joined()
+    figures.latency |= join.quantiles()
+    offered = (figures.offered or 0.0) * seconds
+    figures.sustained = figures.backlog < SUSTAINED and watched.events >= 0.99 * offered
+    if missing := join.missing():
+        figures.problems.append(f"{missing} offsets were not seen to be committed")
+    watched.write(figures, watched.events)
