@@ -23,6 +23,26 @@ class CourierUnavailable(Exception):
 Parcel = tuple[Consumer, Chunk]
 
 
+def messages(parcels: Iterable[Parcel], most: int) -> list[tuple[Consumer, list[Chunk]]]:
+    """Which chunks share a message: those of a consumer that are sent for the first time, as long
+    as they have `most` events together.
+
+    What was sent before goes alone, since it may have killed the worker that had it.
+    """
+    shared: dict[Consumer, list[Chunk]] = {}
+    found: list[tuple[Consumer, list[Chunk]]] = []
+    for consumer, chunk in parcels:
+        open_ = shared.get(consumer)
+        plain = chunk.sent == 0 and not chunk.refused
+        if plain and open_ and sum(c.events for c in open_) + chunk.events <= most:
+            open_.append(chunk)
+            continue
+        found.append((consumer, [chunk]))
+        if plain:
+            shared[consumer] = found[-1][1]
+    return found
+
+
 class Courier(Protocol):
     """Carries chunks and dead letters; may lose or double them."""
 
@@ -40,10 +60,14 @@ class Courier(Protocol):
 
 
 class CeleryCourier:
-    """The shared Celery app's broker as courier; it needs no Django."""
+    """The shared Celery app's broker as courier; it needs no Django.
 
-    def __init__(self, app: Celery, *, signing_key: str) -> None:
+    `most`: how many events a message of several chunks may have.
+    """
+
+    def __init__(self, app: Celery, *, signing_key: str, most: int = 1) -> None:
         self._app = app
+        self._most = most
         self._signing_key = signing_key
         self._connection: Any = None
         self._client: Redis | None = None
@@ -53,10 +77,13 @@ class CeleryCourier:
             Task(
                 queue=consumer.queue,
                 name=consumer.task,
-                fields=sealed(to_message(chunk), consumer, self._signing_key),
-                place=f"{chunk.partition} [{chunk.first_offset}, {chunk.next_offset})",
+                fields=sealed(to_message(chunks), consumer, self._signing_key),
+                place=", ".join(
+                    f"{chunk.partition} [{chunk.first_offset}, {chunk.next_offset})"
+                    for chunk in chunks
+                ),
             )
-            for consumer, chunk in parcels
+            for consumer, chunks in messages(parcels, self._most)
         )
 
     def send_letters(self, consumer: Consumer, letters: Sequence[int]) -> None:

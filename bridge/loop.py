@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 import uuid
 from collections.abc import Callable, Sequence
@@ -59,6 +60,7 @@ class Bridge:
         self.topic_id: uuid.UUID | None = None
         self.partitions: dict[int, Partition] = {}
         self._assigned: list[int] = []
+        self._cut_at = -math.inf
         self._start_at: float | None = None  # monotonic; when to (re)start the assignment
         self._due = dict.fromkeys(("ledger", "positions", "commit", "prune", "topic"), 0.0)
         self._gauges = Gauges(source, courier)
@@ -121,7 +123,7 @@ class Bridge:
         if not messages or self.topic_id is None:
             return
         reach(Failpoint.BRIDGE_POLLED)
-        now, clock = datetime.now(UTC), time.monotonic()
+        now = datetime.now(UTC)
         for message in messages:
             partition = self.partitions.get(message.partition() or 0)
             if partition is None:
@@ -132,12 +134,14 @@ class Bridge:
             if isinstance(item, Refused):
                 metrics.messages_refused.labels(code=item.code).inc()
             if partition.buffer.full(self.settings.policy):
-                partition.cut(self.settings.policy, 0, clock)
+                partition.cut()
 
     def _cut(self, now: float) -> None:
-        in_flight = self.chunks_in_flight()
-        for partition in self.partitions.values():
-            partition.cut(self.settings.policy, in_flight, now)
+        waiting = [partition for partition in self.partitions.values() if len(partition.buffer)]
+        if waiting and now - self._cut_at >= self.settings.policy.pause(self.chunks_in_flight()):
+            self._cut_at = now
+            for partition in waiting:
+                partition.cut()
 
     def _publish(self, now: float) -> None:
         slow = partial(self._gauges.slow_consumers, self.partitions)

@@ -82,7 +82,7 @@ def test_a_worker_is_handed_the_chunk_that_was_sent(broker: Any, sent: Any) -> N
         assert message.delivery_info["routing_key"] == consumer.queue
         arguments, fields, _ = message.decode()
         assert arguments == []
-        assert from_message(unsealed(fields, consumer, KEY)) == sent
+        assert from_message(unsealed(fields, consumer, KEY)) == [sent]
         assert ("packed" in fields) == (len(sent.records) >= WORTH_PACKING)
 
 
@@ -91,7 +91,7 @@ def test_a_message_of_the_release_before_is_read(broker: Any) -> None:
     fields = sealed(msgspec.to_builtins(LARGE), Consumer.STATS, KEY)
     app.send_task(Consumer.STATS.task, kwargs=fields, queue=Consumer.STATS.queue)
     _, arrived, _ = taken(broker, Consumer.STATS).decode()
-    assert from_message(unsealed(arrived, Consumer.STATS, KEY)) == LARGE
+    assert from_message(unsealed(arrived, Consumer.STATS, KEY)) == [LARGE]
 
 
 def test_the_depths_are_those_of_the_queues(broker: Any) -> None:

@@ -26,30 +26,12 @@ def buffer_of(offsets: range, *, size: int = 10) -> Buffer:
 
 
 @pytest.mark.parametrize(
-    ("count", "size", "in_flight", "waited", "due"),
-    [
-        (0, 10, 0, 9.0, False),
-        (1, 10, 0, 0.05, False),
-        (1, 10, 0, 0.06, True),
-        (1, 10, 12, 0.11, False),
-        (1, 10, 12, 0.12, True),
-        (3, 10, 6, 0.0, True),
-        (1, 1_000, 6, 0.0, True),
-    ],
-    ids=["empty", "too soon", "in time", "busy", "busy, in time", "full", "heavy"],
+    ("count", "size", "full"),
+    [(0, 10, False), (2, 10, False), (3, 10, True), (1, 1_000, True)],
+    ids=["empty", "room", "full", "heavy"],
 )
-def test_a_chunk_is_cut_when_it_is_full_or_the_last_cut_is_long_ago(
-    count: int, size: int, in_flight: int, waited: float, due: bool
-) -> None:
-    buffer = buffer_of(range(1))
-    buffer.cut(now=100.0)
-    for offset in range(1, 1 + count):
-        buffer.add(record(offset), size)
-    assert buffer.due(POLICY, in_flight, now=100.0 + waited) is due
-
-
-def test_the_first_event_of_an_idle_partition_waits_for_nobody() -> None:
-    assert buffer_of(range(1)).due(POLICY, 0, now=0.0)
+def test_a_chunk_is_full_by_events_or_by_bytes(count: int, size: int, full: bool) -> None:
+    assert buffer_of(range(count), size=size).full(POLICY) is full
 
 
 def test_an_offset_that_came_before_is_not_buffered() -> None:
@@ -60,7 +42,7 @@ def test_an_offset_that_came_before_is_not_buffered() -> None:
 def test_the_first_chunk_begins_at_the_position_though_offsets_are_missing() -> None:
     buffer = buffer_of(range(0))
     buffer.add(record(7), 10)
-    cut = buffer.cut(now=0.0)
+    cut = buffer.cut()
     assert (cut.first_offset, cut.next_offset, cut.events) == (0, 8, 1)
 
 
@@ -77,7 +59,7 @@ def test_a_chunk_is_sent_to_those_who_have_not_done_it() -> None:
     partition = Partition.starting(TOPIC, TOPIC_ID, 0, positions)
     for offset in range(2):
         partition.take(record(offset), 10)
-    partition.cut(POLICY, 0, now=1.0)
+    partition.cut()
     (held,) = partition.window.chunks.values()
     assert set(held.leases) == {Consumer.LOGGING, Consumer.LEADERBOARDS}
 
