@@ -28,7 +28,7 @@ SETTINGS: Mapping[str, str] = {
     "unix_socket_directories": "",
     "password_encryption": "scram-sha-256",
     "shared_buffers": "256MB",
-    # One for each thread of the web server (96), which keeps it for a minute, and 64 for all others.
+    # One for each thread of the web server (96), which keeps it, and 64 for all others.
     "max_connections": "160",
     "max_wal_size": "2GB",
     "checkpoint_timeout": "15min",
