@@ -39,10 +39,11 @@ class Gauges:
         for consumer, depth in self.depths.items():
             metrics.queue_depth.labels(queue=consumer.queue).set(depth)
 
-    def slow_consumers(self, partitions: Mapping[int, Partition]) -> set[Consumer]:
-        """Consumers whose queue, when last seen, held as many messages as we wait for.
+    def behind(self, partitions: Mapping[int, Partition]) -> Mapping[Consumer, int]:
+        """The queues that, when last seen, held as many messages as we wait for, and how many.
 
-        Nothing of theirs is lost: more copies would only fill the broker.
+        Perhaps nothing of theirs is lost. Of several bridges each sees the messages of all, so one
+        may be.
         """
         waiting = Counter(
             consumer
@@ -50,4 +51,6 @@ class Gauges:
             for held in partition.window.chunks.values()
             for consumer in held.leases
         )
-        return {consumer for consumer, depth in self.depths.items() if depth >= waiting[consumer]}
+        return {
+            consumer: depth for consumer, depth in self.depths.items() if depth >= waiting[consumer]
+        }

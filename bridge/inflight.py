@@ -27,14 +27,21 @@ class Lease:
     expires_at: float  # monotonic; 0: not published yet
     seconds: float = FIRST_LEASE
     sent: int = 0  # how often the chunk was published
+    waited: int = 0  # leases in a row that were over while the consumer was behind
 
     def renew(self, now: float) -> None:
         """The chunk was published: start the next lease."""
         self.sent += 1
+        self.waited = 0
         if self.sent > STEADY_MESSAGES:
             self.seconds = min(self.seconds * 2, LONGEST_LEASE)
         # Jitter: chunks that were lost together do not come back together for ever.
         self.expires_at = now + self.seconds * random.uniform(0.9, 1.1)
+
+    def wait(self, now: float) -> None:
+        """It probably lies in the queue: no copy before another lease is over."""
+        self.waited += 1
+        self.postpone(now, self.seconds)
 
     def postpone(self, now: float, seconds: float) -> None:
         """Publishing failed: try again a little later."""

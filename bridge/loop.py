@@ -144,8 +144,8 @@ class Bridge:
                 partition.cut()
 
     def _publish(self, now: float) -> None:
-        slow = partial(self._gauges.slow_consumers, self.partitions)
-        due = unsent(self.partitions.values(), now, slow)
+        behind = partial(self._gauges.behind, self.partitions)
+        due = unsent(self.partitions.values(), now, behind)
         while batch := list(islice(due, BATCH_MESSAGES)):
             if not self._send(batch, now) or time.monotonic() - now > PUBLISH_SECONDS:
                 return  # the rest is still due in the next pass

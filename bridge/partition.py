@@ -15,6 +15,8 @@ from bridge.watermark import Watermark
 
 Range = tuple[Consumer, int, int]
 RETENTION_GAP: Final = "retention_gap"
+# Messages of a consumer's queue at which no copy is added: two bridges may have 800 first ones.
+MOST_QUEUED: Final = 1_000
 
 
 @dataclass(kw_only=True, slots=True)
@@ -129,16 +131,18 @@ class Partition:
 
 
 def unsent(
-    partitions: Iterable[Partition], now: float, slow_consumers: Callable[[], set[Consumer]]
+    partitions: Iterable[Partition], now: float, behind: Callable[[], Mapping[Consumer, int]]
 ) -> Iterator[Unsent]:
-    """What is to be published now; what only waits in a slow consumer's queue is not."""
-    slow: set[Consumer] | None = None
+    """What is to be published now; what probably waits in the queue of a consumer that is behind
+    is not, for a lease, or as long as copies would make that queue too long."""
+    depths: Mapping[Consumer, int] | None = None
     for partition in partitions:
         for held, consumer, lease in partition.window.expired(now):
-            if lease.expires_at and slow is None:
-                slow = slow_consumers()
-            if lease.expires_at and slow and consumer in slow:
-                lease.postpone(now, lease.seconds)
+            if lease.expires_at and depths is None:
+                depths = behind()
+            depth = depths.get(consumer) if lease.expires_at and depths else None
+            if depth is not None and (not lease.waited or depth >= MOST_QUEUED):
+                lease.wait(now)
             else:
                 yield held, consumer, lease
 

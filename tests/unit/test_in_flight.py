@@ -8,7 +8,7 @@ from apps.contract.queues import Consumer
 from bridge.backpressure import Bounds
 from bridge.buffer import Buffer, CutPolicy, for_consumer
 from bridge.inflight import Window
-from bridge.partition import Partition
+from bridge.partition import MOST_QUEUED, Partition, unsent
 from tests.builders import TOPIC, TOPIC_ID, chunk, record, refused
 
 POLICY = CutPolicy(max_events=3, max_bytes=1_000, linger=0.06)
@@ -81,6 +81,38 @@ def test_what_the_broker_did_not_take_is_due_a_little_later() -> None:
     lease.postpone(50.0, 1.0)
     assert list(window.expired(50.9)) == []
     assert len(list(window.expired(51.0))) == 1
+
+
+def sent_once(consumer: Consumer, now: float) -> Partition:
+    """A partition with one chunk, which was published at `now`."""
+    partition = Partition.starting(TOPIC, TOPIC_ID, 0, dict.fromkeys(EVERYONE, 0))
+    partition.window.add(chunk([record(0)]), [consumer])
+    for _, _, lease in unsent([partition], now, dict):
+        lease.renew(now)
+    return partition
+
+
+def test_what_may_lie_in_the_queue_of_a_slow_consumer_waits_for_one_more_lease() -> None:
+    partition = sent_once(Consumer.STATS, 50.0)
+    behind = {Consumer.STATS: 7}
+    assert list(unsent([partition], 62.0, lambda: behind)) == []
+    assert list(unsent([partition], 71.9, lambda: behind)) == []
+    # It may be lost all the same: of the queue's messages some are another bridge's.
+    ((_, _, lease),) = unsent([partition], 72.0, lambda: behind)
+    lease.renew(72.0)
+    assert list(unsent([partition], 84.0, lambda: behind)) == []
+
+
+def test_no_copy_is_added_to_a_queue_that_is_too_long() -> None:
+    partition = sent_once(Consumer.STATS, 50.0)
+    for now in (62.0, 72.0, 82.0, 92.0):
+        assert list(unsent([partition], now, lambda: {Consumer.STATS: MOST_QUEUED})) == []
+    assert len(list(unsent([partition], 102.0, dict))) == 1
+
+
+def test_what_no_queue_can_hold_is_sent_at_once() -> None:
+    partition = sent_once(Consumer.STATS, 50.0)
+    assert len(list(unsent([partition], 62.0, lambda: {Consumer.LOGGING: 7}))) == 1
 
 
 def test_chunks_are_sent_in_the_order_of_their_offsets() -> None:
