@@ -40,11 +40,13 @@ class Gauges:
             metrics.queue_depth.labels(queue=consumer.queue).set(depth)
 
     def behind(self, partitions: Mapping[int, Partition]) -> Mapping[Consumer, int]:
-        """The queues that, when last seen, held as many messages as we wait for, and how many.
+        """The queues that, when last seen, held as many messages of ours as we wait for, and how
+        many messages in all.
 
-        Perhaps nothing of theirs is lost. Of several bridges each sees the messages of all, so one
-        may be.
+        Perhaps nothing of ours is lost. Which messages are of other bridges cannot be seen: their
+        share is taken to be that of their partitions.
         """
+        share = len(partitions) / max(1, len(partitions), self._source.partition_count())
         waiting = Counter(
             consumer
             for partition in partitions.values()
@@ -52,5 +54,7 @@ class Gauges:
             for consumer in held.leases
         )
         return {
-            consumer: depth for consumer, depth in self.depths.items() if depth >= waiting[consumer]
+            consumer: depth
+            for consumer, depth in self.depths.items()
+            if depth * share >= waiting[consumer]
         }

@@ -63,6 +63,9 @@ class Source(Protocol):
     def seen_topic_id(self) -> uuid.UUID | None:
         """The id that the broker answered since the last call, without waiting; asks again."""
 
+    def partition_count(self) -> int:
+        """How many partitions the topic had when its id was asked; 0 before."""
+
     def ends(self, partition: int) -> Ends:
         """The partition's ends, asked of the broker."""
 
@@ -108,6 +111,7 @@ class KafkaSource:
         self._asking: tuple[AdminClient, Future[Any]] | None = None
         self._group_id = group_id
         self._known: uuid.UUID | None = None
+        self._partition_count = 0
         self._consumer = self._join()
 
     def _join(self) -> KafkaConsumer:
@@ -164,7 +168,9 @@ class KafkaSource:
         return True
 
     def topic_id(self) -> uuid.UUID:
-        cluster_id = self._metadata().cluster_id or ""
+        metadata = self._metadata()
+        self._partition_count = len(metadata.topics[self._topic].partitions)
+        cluster_id = metadata.cluster_id or ""
         self._in_process = cluster_id.startswith(topic_ids.IN_PROCESS_CLUSTER)
         if self._in_process:
             return topic_ids.of_in_process(cluster_id, self._topic)
@@ -194,6 +200,9 @@ class KafkaSource:
                 found = _id_of(asking[1].result())
         self._asking = self._ask(asking[0] if asking else None)
         return found
+
+    def partition_count(self) -> int:
+        return self._partition_count
 
     def _ask(self, admin: AdminClient | None = None) -> tuple[AdminClient, Future[Any]]:
         """Ask for the topic's description; an admin client that nobody holds never answers."""

@@ -70,6 +70,9 @@ class MemorySource:
     def seen_topic_id(self) -> uuid.UUID | None:
         return self.topic.topic_id
 
+    def partition_count(self) -> int:
+        return len(self.topic.partitions)
+
     def ends(self, partition: int) -> Ends:
         return self.topic.ends(partition)
 

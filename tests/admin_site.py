@@ -16,7 +16,13 @@ from django.urls import reverse
 from apps.deadletters.models import DeadLetter, DeadLetterJob
 from apps.events.models import Event
 from apps.leaderboards.models import Entry
-from apps.stats.models import PlayerStatistics
+from apps.stats.models import (
+    GameStatistics,
+    GameStatisticsDaily,
+    PlayerStatistics,
+    PlayerStatisticsDaily,
+    StatsBuild,
+)
 from tests.builders import CAST, GAME, NOW, TOPIC, TOPIC_ID, event_id, minutes
 
 EVENTS = "events_event"
@@ -25,7 +31,12 @@ ENTRIES = "leaderboards_entry"
 BOARDS = "leaderboards_board"
 LETTERS = "deadletters_deadletter"
 JOBS = "deadletters_deadletterjob"
-LISTS = (EVENTS, STATISTICS, ENTRIES, BOARDS, LETTERS, JOBS)
+PLAYER_DAYS = "stats_playerstatisticsdaily"
+GAMES = "stats_gamestatistics"
+GAME_DAYS = "stats_gamestatisticsdaily"
+BUILDS = "stats_statsbuild"
+COUNTS = (PLAYER_DAYS, GAMES, GAME_DAYS, BUILDS)
+LISTS = (EVENTS, STATISTICS, ENTRIES, BOARDS, LETTERS, JOBS, *COUNTS)
 SCRIPT = "</pre><img src=x onerror=alert(1)>"
 REVERSED = "\u202eada"
 
@@ -124,6 +135,25 @@ def new_statistics(player_id: str, total: int, game_id: str = GAME) -> PlayerSta
         first_event_at=NOW,
         last_event_at=NOW,
     )
+
+
+def new_counts() -> tuple[int, ...]:
+    """The keys of a row in each list of COUNTS."""
+    day = PlayerStatisticsDaily.objects.create(
+        player_id="ada",
+        game_id=GAME,
+        day=NOW.date(),
+        total_events=3,
+        event_breakdown={"player_score": 3},
+        first_event_at=NOW,
+        last_event_at=NOW,
+    )
+    game = GameStatistics.objects.create(game_id=GAME, shard=0, total_events=3, players=1)
+    game_day = GameStatisticsDaily.objects.create(
+        game_id=GAME, day=NOW.date(), shard=0, total_events=3, active_players=1
+    )
+    build = StatsBuild.objects.create(state=StatsBuild.DONE, backend_pid=1)
+    return day.pk, game.pk, game_day.pk, build.pk
 
 
 def walked(client: Client, name: str, link: str, **parameters: str) -> Iterator[list[Any]]:

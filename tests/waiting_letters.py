@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Protocol
 
-from django.db import connection
 from django.db.models import Max, Min
 
 from apps.deadletters.models import DeadLetter, DeadLetterJob
@@ -14,9 +13,9 @@ from bridge.replays import (
     Replays,
 )
 from bridge.replays_fake import MemoryJob, MemoryLetter, MemoryReplays
-from gamemetrics.environment import DatabaseSettings
 from tests.admin_site import new_letter
 from tests.builders import NOW
+from tests.database import dsn
 
 
 class Subject(Protocol):
@@ -64,18 +63,6 @@ class InMemory:
 
     def job_of(self, job: int) -> tuple[str, int]:
         return self.memory.jobs[job].state, self.memory.jobs[job].released
-
-
-def dsn() -> str:
-    parameters = connection.get_connection_params()
-    return DatabaseSettings(
-        host=parameters["host"],
-        port=int(parameters["port"]),
-        name=parameters["dbname"],
-        user=parameters["user"],
-        password=parameters["password"],
-        tls={},
-    ).dsn()
 
 
 class InPostgresql:

@@ -33,15 +33,19 @@ class Prepared:
     In `sql` a parameter is `%(name)s`, and a `%` is itself. Prepared in SQL, since psycopg2 does
     not speak the protocol's own way: behind a pooler that shares a server connection between
     transactions it fails with 26000, a deploy fault, and the chunk waits.
+
+    `before` is a statement that runs first on the same way to the server. A lock belongs there:
+    a statement sees what was committed before it began, so not what it waited for itself.
     """
 
-    def __init__(self, name: str, types: Mapping[str, str], sql: str) -> None:
+    def __init__(self, name: str, types: Mapping[str, str], sql: str, *, before: str = "") -> None:
         self.name: Final = name
         for number, parameter in enumerate(types, 1):
             sql = sql.replace(f"%({parameter})s", f"${number}")
         arguments = [f"%({parameter})s::{kind}" for parameter, kind in types.items()]
         self._prepare: Final = f"PREPARE {name} ({', '.join(types.values())}) AS {sql}"
-        self._execute: Final = f"EXECUTE {name} ({', '.join(arguments)})"
+        first = f"{before}; " if before else ""
+        self._execute: Final = f"{first}EXECUTE {name} ({', '.join(arguments)})"
 
     def execute(self, values: Mapping[str, Any]) -> int:
         """How many rows it changed. Raises what PostgreSQL raises."""

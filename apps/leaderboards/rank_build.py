@@ -10,17 +10,13 @@ from typing import Final
 
 from django.db import DatabaseError, connection
 
-from apps.leaderboards.models import Entry, EntryQuerySet
+from apps.leaderboards import selectors
 from apps.leaderboards.rank_index import BATCH, BoardPeriod, Builder, places_of
 from apps.ledger.cache import CacheUnavailable
 
 logger = logging.getLogger(__name__)
 # Up to here a read waits for its build, some 0.1 s; a greater board is built beside it.
 WAITED_FOR: Final = 5_000
-_COLUMNS: Final = (
-    *("game_id", "board", "period", "period_start", "player_id"),
-    *("rank_key", "achieved_at", "version"),
-)
 
 
 def rebuild(scope: BoardPeriod) -> bool:
@@ -37,7 +33,7 @@ def rebuild_soon(scope: BoardPeriod) -> bool:
     builder = _begun(scope)
     if builder is None:
         return False
-    if _entries(scope)[: WAITED_FOR + 1].count() <= WAITED_FOR:
+    if selectors.entries(scope)[: WAITED_FOR + 1].count() <= WAITED_FOR:
         return _build(builder)
     threading.Thread(target=_build_beside, args=(builder,), name="board-build", daemon=True).start()
     return False
@@ -52,7 +48,7 @@ def _build(builder: Builder) -> bool:
     """Build aside from PostgreSQL and rename in, page by page: a board may have millions."""
     # One snapshot (a server-side cursor), taken after `begin`: whatever is committed later is
     # written to the build, too.
-    rows = _entries(builder.scope).values_list(*_COLUMNS).iterator(chunk_size=BATCH)
+    rows = selectors.entries(builder.scope).values_list(*selectors.PLACE).iterator(chunk_size=BATCH)
     while batch := list(islice(rows, BATCH)):
         if not builder.add(places_of(batch)):
             break
@@ -70,12 +66,3 @@ def _build_beside(builder: Builder) -> None:
         logger.warning("board rebuild failed", extra=told)
     finally:
         connection.close()
-
-
-def _entries(scope: BoardPeriod) -> EntryQuerySet:
-    return Entry.objects.filter(
-        game_id=scope.game_id,
-        board=scope.board,
-        period=scope.period,
-        period_start=scope.period_start,
-    )

@@ -184,13 +184,6 @@ def mark_incomplete(scope: BoardPeriod) -> None:
         client().hdel(scope.keys()[1], "")
 
 
-def top(scope: BoardPeriod, limit: int) -> list[tuple[str, float]]:
-    """The first `limit` (member, double) in rank order. Raises CacheUnavailable."""
-    with outages():
-        found: Any = client().zrange(scope.keys()[0], 0, limit - 1, withscores=True)
-    return [(member.decode(), double) for member, double in found]
-
-
 class Builder:
     """Builds a period aside and renames it in, complete or not at all."""
 

@@ -27,7 +27,7 @@ from apps.leaderboards.read_schemas import (
     PageOut,
     PlayerOut,
 )
-from apps.leaderboards.rules import EXACT, Definition, Order
+from apps.leaderboards.rules import Definition, plain, score_at
 from apps.leaderboards.windows import Line, Window
 from apps.web.answers import answer
 from apps.web.errors import RequestRefused
@@ -186,11 +186,8 @@ class _View:
         return None if seek is None else self.walk.cursor(seek)
 
     def _score(self, rank_key: Decimal) -> Any:
-        negated = self.definition.order is Order.DESC
-        # Not `-rank_key`, which would round; `plus` has no negative zero.
-        score = EXACT.plus(rank_key.copy_negate() if negated else rank_key)
-        plain = format(score.normalize(EXACT), "f")
-        return plain if self.asked.scores == "string" else Decimal(plain)
+        score = plain(score_at(rank_key, self.definition.order))
+        return score if self.asked.scores == "string" else Decimal(score)
 
 
 def _moment(at: datetime | date | None, zone: str) -> datetime:

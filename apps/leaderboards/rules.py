@@ -93,6 +93,17 @@ def default_definition(game_id: str) -> Definition:
     )
 
 
+def score_at(rank_key: Decimal, order: Order) -> Decimal:
+    """The score that ranks by this key; every digit, and no negative zero."""
+    # Not `-rank_key`, which would round; `plus` has no negative zero.
+    return EXACT.plus(rank_key.copy_negate() if order is Order.DESC else rank_key)
+
+
+def plain(score: Decimal) -> str:
+    """Every digit, no exponent."""
+    return format(score.normalize(EXACT), "f")
+
+
 def score_of(scoring: Scoring, data: Any) -> Decimal | None:
     """The event's score; None where it has none (absent or null), which ranks nobody.
 

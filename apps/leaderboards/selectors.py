@@ -1,21 +1,16 @@
-"""Reading boards: definitions, entries in rank order, from Redis or PostgreSQL alike."""
+"""Reading boards: definitions, and entries as PostgreSQL has them."""
 
 from __future__ import annotations
 
-import logging
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 
 from django.db.models import Q
 
-from apps.leaderboards import rank_build, rank_index
 from apps.leaderboards.models import Board, Entry, EntryQuerySet
 from apps.leaderboards.periods import Period
 from apps.leaderboards.rank_index import BoardPeriod, Place, places_of
-from apps.leaderboards.rank_members import parse
 from apps.leaderboards.rules import (
     DEFAULT_BOARD,
     Definition,
@@ -24,30 +19,12 @@ from apps.leaderboards.rules import (
     Scoring,
     default_definition,
 )
-from apps.ledger.cache import CacheUnavailable
 
-logger = logging.getLogger(__name__)
-_PLACE = (
+# What `places_of` reads.
+PLACE = (
     *("game_id", "board", "period", "period_start", "player_id"),
     *("rank_key", "achieved_at", "version"),
 )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Ranked:
-    """An entry with what ranks it."""
-
-    player_id: str
-    score: Decimal
-    achieved_at: datetime
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Top:
-    """The first entries of a board's period, and how many there are in all."""
-
-    total: int
-    entries: tuple[Ranked, ...]
 
 
 def definitions(game_ids: Iterable[str]) -> dict[str, list[Definition]]:
@@ -90,48 +67,14 @@ def places(touched: Iterable[tuple[str, datetime, str]]) -> list[Place]:
     wanted = Q(pk__in=[])
     for (game_id, period_start), players in groups.items():
         wanted |= Q(game_id=game_id, period_start=period_start, player_id__in=players)
-    return list(places_of(Entry.objects.filter(wanted).values_list(*_PLACE)))
+    return list(places_of(Entry.objects.filter(wanted).values_list(*PLACE)))
 
 
-def top(scope: BoardPeriod, order: Order, limit: int) -> Top:
-    """The first `limit` entries; the same from Redis and, where it cannot answer, PostgreSQL."""
-    try:
-        total = rank_index.size(scope)
-        if total is None:
-            rank_build.rebuild(scope)
-            total = rank_index.size(scope)
-        if total is not None:
-            found = rank_index.top(scope, limit)
-            if len(found) == min(limit, total):  # else the order went in between
-                return Top(total=total, entries=tuple(_ranked(m, d, order) for m, d in found))
-    except CacheUnavailable as error:
-        logger.warning("board read past the cache", extra={"error": str(error)})
-    return top_from_rows(scope, limit)
-
-
-def top_from_rows(scope: BoardPeriod, limit: int) -> Top:
-    """The same answer from PostgreSQL alone."""
-    rows = _entries(scope)
-    entries = rows.order_by("rank_key", "achieved_at", "player_id")[:limit]
-    return Top(
-        total=rows.count(),
-        entries=tuple(
-            Ranked(player_id=row.player_id, score=row.score, achieved_at=row.achieved_at)
-            for row in entries
-        ),
-    )
-
-
-def _entries(scope: BoardPeriod) -> EntryQuerySet:
+def entries(scope: BoardPeriod) -> EntryQuerySet:
+    """Of one board in one period, in no order."""
     return Entry.objects.filter(
         game_id=scope.game_id,
         board=scope.board,
         period=scope.period,
         period_start=scope.period_start,
     )
-
-
-def _ranked(member: str, double: float, order: Order) -> Ranked:
-    rank_key, achieved_at, player_id = parse(member, double)
-    score = rank_key.copy_negate() if order is Order.DESC else rank_key
-    return Ranked(player_id=player_id, score=score, achieved_at=achieved_at)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time as clock
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -14,11 +13,12 @@ from zoneinfo import ZoneInfo
 
 from django.db import connection
 
-from apps.leaderboards import selectors
+from apps.leaderboards import board_reads, selectors
 from apps.leaderboards.periods import Period, end_of, start_of
 from apps.leaderboards.rank_index import BoardPeriod
-from apps.leaderboards.ranks import RankMode, ranks
-from apps.leaderboards.rules import Definition
+from apps.leaderboards.ranks import RankMode
+from apps.leaderboards.rules import Definition, Order, score_at
+from apps.leaderboards.windows import Window
 from apps.live.movement import Line
 
 # Seconds. A board is redefined now and then; its streams follow.
@@ -73,30 +73,31 @@ def read(watched: Watched, definition: Definition, now: datetime) -> View:
     scope = BoardPeriod(
         game_id=watched.game_id, board=watched.board, period=watched.period, period_start=start
     )
-    found = selectors.top(scope, definition.order, watched.limit)
+    found = board_reads.page(scope, watched.rank_mode, watched.limit)
     return View(
         start=None if watched.period is Period.ALLTIME else start,
         end=end_of(watched.period, moment, definition.timezone),
         total=found.total,
-        lines=tuple(lines(watched.rank_mode, found.entries)),
+        lines=tuple(lines(found, watched.rank_mode, definition.order)),
         read_at=now,
     )
 
 
-def lines(mode: RankMode, entries: Iterable[selectors.Ranked]) -> list[Line]:
+def lines(found: Window, mode: RankMode, order: Order) -> list[Line]:
     """Numbered entries, in rank order from the first place on."""
-    ranked = list(entries)
-    scores = [entry.score for entry in ranked]
+    scores = [score_at(entry.rank_key, order) for entry in found.lines]
     beside: list[Decimal | None] = [None, *scores, None]
     return [
         Line(
             rank=rank,
             player_id=entry.player_id,
-            score=entry.score,
+            score=score,
             achieved_at=entry.achieved_at,
-            tied=entry.score in (beside[index], beside[index + 2]),
+            tied=score in (beside[index], beside[index + 2]),
         )
-        for index, (rank, entry) in enumerate(zip(ranks(mode, scores), ranked, strict=True))
+        for index, (rank, entry, score) in enumerate(
+            zip(found.ranks(mode), found.lines, scores, strict=True)
+        )
     ]
 
 

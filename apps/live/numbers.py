@@ -3,14 +3,6 @@
 from __future__ import annotations
 
 import re
-from decimal import Decimal
-
-from apps.leaderboards.rules import EXACT
-
-
-def plain(score: Decimal) -> str:
-    """Every digit, no exponent."""
-    return format(score.normalize(EXACT), "f")
 
 
 def grouped(number: str) -> str:

@@ -15,11 +15,11 @@ from django.urls import reverse
 
 from apps.leaderboards import selectors
 from apps.leaderboards.periods import Period
-from apps.leaderboards.rules import Definition
+from apps.leaderboards.rules import Definition, plain
 from apps.live.access import demand_watcher
 from apps.live.boards import FIRST_DAY, LAST_DAY, View, Watched, read
 from apps.live.movement import Line
-from apps.live.numbers import grouped, plain
+from apps.live.numbers import grouped
 from apps.web.errors import RequestRefused
 
 # What fits on a screen of 1080 lines without scrolling.

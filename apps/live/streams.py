@@ -10,11 +10,11 @@ from typing import Any, Final
 
 from django.db import Error as DatabaseUnreachable
 
+from apps.leaderboards.rules import plain
 from apps.live.boards import NoSuchBoard, SharedBoard, View
 from apps.live.hub import Hub
 from apps.live.mailbox import Mail, Mailbox
 from apps.live.movement import Line, moved
-from apps.live.numbers import plain
 from apps.web.answers import exact_json
 
 logger = logging.getLogger(__name__)

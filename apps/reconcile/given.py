@@ -1,9 +1,4 @@
-"""What each consumer was given for an event id: the one place that knows.
-
-The log's row; where logging could not apply the event, its dead letter's. A dead letter that was
-edited and then applied stands before both for its own consumer; one of logging has put its edit
-into the log, and the others were given the event as it came.
-"""
+"""What each consumer was given for an event id, as records (`apps.ledger.given` has the SQL)."""
 
 from __future__ import annotations
 
@@ -19,45 +14,6 @@ from apps.contract.queues import Consumer
 from apps.deadletters.models import DeadLetter
 from apps.deadletters.replayable import event_of
 
-# Parameters: game_id; players and types, or NULL for all. {ledger} has what is applied. An edit
-# that is applied needs no claim to be known: its letter says so, and it may have made the event
-# one that its consumer does not claim.
-_GIVEN: Final = """
-WITH edits AS MATERIALIZED (
-  SELECT DISTINCT ON (d.event_id) d.event_id,
-         convert_from(CASE WHEN d.consumer_service = '{consumer}' THEN d.edited ELSE d.raw END,
-                      'UTF8')::jsonb AS event
-    FROM dlq_events AS d
-   WHERE d.consumer_service IN ('{consumer}', 'logging') AND d.event_id IS NOT NULL
-     AND d.committed_at IS NOT NULL AND d.edited IS NOT NULL AND NOT d.duplicate
-     AND (d.consumer_service = '{consumer}'
-          OR EXISTS (SELECT 1 FROM {ledger} AS l WHERE l.event_id = d.event_id))
-   ORDER BY d.event_id, d.consumer_service = '{consumer}' DESC
-)
-SELECT e.event_id, e.player_id, e.event_type, e.event_timestamp AS at, e.data
-  FROM events AS e JOIN {ledger} AS l ON l.event_id = e.event_id
- WHERE e.game_id = %(game_id)s
-   AND (%(players)s::text[] IS NULL OR e.player_id = ANY(%(players)s::text[]))
-   AND (%(types)s::text[] IS NULL OR e.event_type = ANY(%(types)s::text[]))
-   AND NOT EXISTS (SELECT 1 FROM edits AS x WHERE x.event_id = e.event_id)
-UNION ALL
-SELECT d.event_id, d.player_id, d.event_type, (d.original_event->>'timestamp')::timestamptz,
-       convert_from(d.raw, 'UTF8')::jsonb->'data'
-  FROM dlq_events AS d JOIN {ledger} AS l ON l.event_id = d.event_id
- WHERE d.consumer_service = 'logging' AND d.game_id = %(game_id)s
-   AND jsonb_typeof(d.original_event) = 'object'
-   AND (%(players)s::text[] IS NULL OR d.player_id = ANY(%(players)s::text[]))
-   AND (%(types)s::text[] IS NULL OR d.event_type = ANY(%(types)s::text[]))
-   AND NOT EXISTS (SELECT 1 FROM events AS e WHERE e.event_id = d.event_id)
-   AND NOT EXISTS (SELECT 1 FROM edits AS x WHERE x.event_id = d.event_id)
-UNION ALL
-SELECT x.event_id, x.event->>'player_id', x.event->>'event_type',
-       (x.event->>'timestamp')::timestamptz, coalesce(x.event->'data', '{{}}')
-  FROM edits AS x
- WHERE x.event->>'game_id' = %(game_id)s
-   AND (%(players)s::text[] IS NULL OR x.event->>'player_id' = ANY(%(players)s::text[]))
-   AND (%(types)s::text[] IS NULL OR x.event->>'event_type' = ANY(%(types)s::text[]))
-"""
 _RECORDS: Final = """
 SELECT e.event_id::text, e.event_type, e.player_id, e.game_id, e.event_timestamp, e.ingested_at,
        e.event_version, e.session_id, e.sent_at, e.data::text
@@ -68,21 +24,7 @@ SELECT DISTINCT ON (event_id) event_id::text, raw FROM dlq_events
  WHERE event_id = ANY(%(ids)s::uuid[])
  ORDER BY event_id, consumer_service = %(consumer)s DESC, consumer_service = 'logging' DESC
 """
-# The consumer's own ledger; for logging the log itself.
-LEDGERS: Final = {
-    Consumer.LOGGING: "events",
-    Consumer.STATS: "stats_applied_events",
-    Consumer.LEADERBOARDS: "leaderboards_applied_events",
-}
 _event = msgspec.json.Decoder(Event)
-
-
-def applied(consumer: Consumer) -> str:
-    """SQL: event_id, player_id, event_type, at, data of what `consumer` has applied.
-
-    Parameters game_id, players and types; NULL means all.
-    """
-    return _GIVEN.format(consumer=consumer.value, ledger=LEDGERS[consumer])
 
 
 def records(consumer: Consumer, event_ids: Iterable[str]) -> list[Record]:

@@ -13,6 +13,7 @@ from apps.contract.queues import Consumer
 from apps.leaderboards import selectors as boards
 from apps.leaderboards.folding import scores
 from apps.ledger.failures import EventRefused
+from apps.ledger.given import LEDGERS
 from apps.reconcile import given, kafka_log, letters, questions, redrive
 from apps.reconcile.boards import BoardsProjection
 from apps.reconcile.findings import Finding, Kind, Part
@@ -53,7 +54,7 @@ def unknown(job: Job, consumer: Consumer) -> int:
                     kind=Kind.APPLIED_UNKNOWN,
                     consumer=consumer,
                     event_id=event_id,
-                    where=f"{given.LEDGERS[consumer]} {event_id}",
+                    where=f"{LEDGERS[consumer]} {event_id}",
                     expected="the event in the log",
                     found="only its claim",
                     remedy="apply it to the log again, if Kafka still has it",
@@ -97,7 +98,7 @@ def _settle(job: Job, question: Question, ids: list[str], *, trusted: bool) -> N
                 kind=Kind.NOT_APPLIED,
                 consumer=consumer,
                 event_id=event_id,
-                where=f"{given.LEDGERS[consumer]} {event_id}",
+                where=f"{LEDGERS[consumer]} {event_id}",
                 expected="applied, or in the dead letters",
                 found="neither",
                 remedy="apply it again from the log" if trusted else UNTRUSTED,

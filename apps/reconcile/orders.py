@@ -10,10 +10,9 @@ from typing import Any, Final
 from django.db import connection
 
 from apps.leaderboards import rank_index, selectors
-from apps.leaderboards.models import Entry
 from apps.leaderboards.periods import Period
+from apps.leaderboards.rank_build import rebuild
 from apps.leaderboards.rank_index import BoardPeriod, Place, places_of
-from apps.leaderboards.rules import Order
 from apps.ledger.cache import client, outages
 from apps.reconcile import selectors as reading
 from apps.reconcile.findings import Finding, Kind, Part
@@ -183,21 +182,14 @@ def _players(scope: BoardPeriod) -> Iterator[list[str]]:
 
 
 def _with_entry(scope: BoardPeriod, players: Sequence[str]) -> set[str]:
-    return set(
-        Entry.objects.filter(
-            game_id=scope.game_id,
-            board=scope.board,
-            period=scope.period.value,
-            period_start=scope.period_start,
-            player_id__in=players,
-        ).values_list("player_id", flat=True)
-    )
+    found = selectors.entries(scope).filter(player_id__in=players)
+    return set(found.values_list("player_id", flat=True))
 
 
 def _tell(job: Job, scope: BoardPeriod, found: Sequence[Odd]) -> None:
     if job.repair:
         rank_index.mark_incomplete(scope)
-        selectors.top(scope, Order.DESC, 1)  # builds the order anew, aside
+        rebuild(scope)  # or another is at it
     for odd in found:
         job.report.add(
             Finding(

@@ -14,8 +14,9 @@ from apps.events.models import Event
 from apps.events.services import LoggingConsumer
 from apps.leaderboards.services import LeaderboardsConsumer
 from apps.ledger.failures import cause_of
+from apps.ledger.given import LEDGERS
 from apps.ledger.services import Applied, ChunkConsumer, apply_records
-from apps.reconcile.given import LEDGERS, instead_of
+from apps.reconcile.given import instead_of
 from apps.reconcile.letters import BY, Place, of_events, store_refused
 from apps.stats.services import StatsConsumer
 

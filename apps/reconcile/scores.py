@@ -14,8 +14,8 @@ from apps.contract.queues import Consumer
 from apps.leaderboards.folding import scores
 from apps.leaderboards.periods import Period, start_of
 from apps.leaderboards.rules import Definition, Operator, Order
+from apps.ledger import given
 from apps.ledger.failures import EventRefused
-from apps.reconcile import given
 
 _TABLE: Final = """
 DROP TABLE IF EXISTS reconcile_scores;

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any, Final
 
 import psycopg2
@@ -15,10 +16,11 @@ from apps.contract.queues import Consumer
 from apps.ledger.cache import CacheUnavailable
 from apps.reconcile import copies, kafka_log, ledgers, orders, projections
 from apps.reconcile.findings import Part, Scope
+from apps.reconcile.game_totals import GameTotalsProjection
 from apps.reconcile.job import ConsumersBehind, Job
 from apps.reconcile.ledgers import PROJECTIONS
 from apps.reconcile.progress import Display
-from apps.reconcile.projections import LogBehind, NotStill
+from apps.reconcile.projections import LogBehind, NotStill, Projection
 from apps.reconcile.report import Report
 from apps.reconcile.topic import KafkaUnavailable, Topic
 
@@ -69,15 +71,17 @@ def _compare(job: Job, parts: set[Part]) -> None:
         _try(job, {Part.LOG}, Part.LOG, lambda: _known(job, trusted))
     _try(job, parts, Part.LOG, lambda: _ledgers(job, trusted))
     for consumer, projection in PROJECTIONS.items():
-        _try(
-            job,
-            parts,
-            projection.part,
-            # Bound now: the loop moves on.
-            lambda p=projection, c=consumer: projections.compare(job, p, trusted=trusted[c]),  # type: ignore[misc]
-        )
+        # Bound now: the loop moves on.
+        _try(job, parts, projection.part, partial(_project, job, projection, trusted[consumer]))
     _try(job, parts, Part.REDIS, lambda: copies.compare(job))
     _try(job, parts, Part.REDIS, lambda: orders.compare(job))
+
+
+def _project(job: Job, projection: Projection, trusted: bool) -> None:
+    projections.compare(job, projection, trusted=trusted)
+    if projection.consumer is Consumer.STATS:
+        # After the players' rows, of which they are the sums.
+        projections.compare(job, GameTotalsProjection(), trusted=trusted)
 
 
 def _known(job: Job, trusted: dict[Consumer, bool]) -> None:

@@ -43,6 +43,7 @@ class Statistics(msgspec.Struct, kw_only=True, frozen=True):
     events: dict[str, int]
     first_event_at: datetime
     last_event_at: datetime
+    sessions: int = 0  # absent in copies of before sessions were counted
 
 
 _encoder = msgspec.json.Encoder()

@@ -1,59 +1,14 @@
-"""Statistics of a player in a game, folded from events exactly once."""
+"""Statistics of players and games, folded from events exactly once."""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from django.db import models
 from django.db.models.functions import Now
 
-from apps.database.prepared import Prepared
-from apps.ledger import versions
 from apps.ledger.models import AppliedEvent
-
-# One statement a chunk: claim, fold to one delta a player, upsert in key order. Equal ids inside
-# the chunk are reduced first: the claim returns an id once, the join would count it twice.
-_FOLD: Final = Prepared(
-    "fold_statistics",
-    {"records": "json"},
-    f"""
-WITH records AS MATERIALIZED (
-  SELECT DISTINCT ON (r.event_id) r.*
-    FROM json_to_recordset(%(records)s) AS r(
-         "offset" bigint, event_id uuid, event_type text, player_id text, game_id text,
-         "timestamp" timestamptz)
-   ORDER BY r.event_id, r."offset"
-), claimed AS (
-  INSERT INTO stats_applied_events (event_id) SELECT event_id FROM records
-      ON CONFLICT (event_id) DO NOTHING RETURNING event_id
-), by_type AS (
-  SELECT player_id, game_id, event_type, count(*) AS n,
-         min("timestamp") AS first_at, max("timestamp") AS last_at
-    FROM records JOIN claimed USING (event_id) GROUP BY player_id, game_id, event_type
-), folded AS (
-  SELECT player_id, game_id, sum(n)::bigint AS n, jsonb_object_agg(event_type, n) AS breakdown,
-         min(first_at) AS first_at, max(last_at) AS last_at
-    FROM by_type GROUP BY player_id, game_id
-)
-INSERT INTO player_statistics AS s (player_id, game_id, total_events, event_breakdown,
-                                    first_event_at, last_event_at, version)
-SELECT player_id, game_id, n, breakdown, first_at, last_at, {versions.FRESH} FROM folded
- ORDER BY player_id, game_id
-    ON CONFLICT (player_id, game_id) DO UPDATE SET
-       total_events = s.total_events + EXCLUDED.total_events,
-       event_breakdown = s.event_breakdown || (
-         SELECT jsonb_object_agg(d.key, coalesce((s.event_breakdown->>d.key)::bigint, 0)
-                                        + d.value::bigint)
-           FROM jsonb_each_text(EXCLUDED.event_breakdown) AS d),
-       first_event_at = least(s.first_event_at, EXCLUDED.first_event_at),
-       last_event_at = greatest(s.last_event_at, EXCLUDED.last_event_at),
-       version = {versions.next_of("s")},
-       updated_at = now()
-RETURNING s.player_id, s.game_id, s.total_events, s.event_breakdown, s.first_event_at,
-          s.last_event_at, s.version, (SELECT count(*) FROM claimed),
-          (SELECT count(*) FROM records)
-""",
-)
+from apps.stats.fold import FOLD
 
 
 class StatsAppliedEvent(AppliedEvent):
@@ -71,9 +26,10 @@ class PlayerStatisticsQuerySet(models.QuerySet["PlayerStatistics"]):
         """Apply the records that this consumer has not applied yet.
 
         Returns the changed rows (player_id, game_id, total_events, event_breakdown,
-        first_event_at, last_event_at, version, events applied by this call, different events).
+        first_event_at, last_event_at, sessions, version, events applied by this call, different
+        events).
         """
-        return _FOLD.fetch({"records": records})
+        return FOLD.fetch({"records": records})
 
 
 class PlayerStatistics(models.Model):
@@ -86,6 +42,7 @@ class PlayerStatistics(models.Model):
     event_breakdown = models.JSONField(default=dict, help_text='{"<event type>": count}')
     first_event_at = models.DateTimeField()
     last_event_at = models.DateTimeField()
+    sessions = models.BigIntegerField(default=0, db_default=0, help_text="Different session ids")
     version = models.BigIntegerField(default=0, help_text="Grows with each change; orders Redis")
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now())
@@ -108,3 +65,135 @@ class PlayerStatistics(models.Model):
 
     def __str__(self) -> str:
         return f"{self.player_id} in {self.game_id}"
+
+
+class PlayerStatisticsDaily(models.Model):
+    """What a player did in a game on one day of UTC, by the time of the events."""
+
+    id = models.BigAutoField(primary_key=True)
+    game_id = models.TextField(db_collation="C")
+    player_id = models.TextField(db_collation="C")
+    day = models.DateField(help_text="Of the event's time, in UTC")
+    total_events = models.BigIntegerField()
+    event_breakdown = models.JSONField(default=dict, help_text='{"<event type>": count}')
+    first_event_at = models.DateTimeField()
+    last_event_at = models.DateTimeField()
+    sessions = models.BigIntegerField(db_default=0, help_text="Different session ids of that day")
+    created_at = models.DateTimeField(db_default=Now())
+    updated_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "player_statistics_daily"
+        verbose_name = "player's day"
+        constraints = (
+            # No other index: an active player costs one row a day, and this one finds a game's,
+            # a player's and a day's.
+            models.UniqueConstraint(
+                name="player_statistics_daily_key", fields=("game_id", "player_id", "day")
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.player_id} in {self.game_id} on {self.day}"
+
+
+class PlayerSession(models.Model):
+    """The ledger of sessions: a row for each day that a session was seen, and one for all time.
+
+    Only the transaction that inserts the row counts the session.
+    """
+
+    pk = models.CompositePrimaryKey("game_id", "player_id", "session_id", "day")
+    game_id = models.TextField(db_collation="C")
+    player_id = models.TextField(db_collation="C")
+    session_id = models.TextField(db_collation="C")
+    day = models.DateField(help_text="-infinity: all time")
+
+    class Meta:
+        db_table = "player_sessions"
+
+    def __str__(self) -> str:
+        return f"{self.session_id} of {self.player_id} in {self.game_id}"
+
+
+class GameStatistics(models.Model):
+    """A part of a game's totals of all time; the game's are the sums over its parts."""
+
+    id = models.BigAutoField(primary_key=True)
+    game_id = models.TextField(db_collation="C")
+    shard = models.SmallIntegerField(help_text="Writers spread, so that none waits for another")
+    total_events = models.BigIntegerField()
+    players = models.BigIntegerField(help_text="Players whose first event this part counted")
+
+    class Meta:
+        db_table = "game_statistics"
+        verbose_name_plural = "game statistics"
+        constraints = (
+            models.UniqueConstraint(name="game_statistics_key", fields=("game_id", "shard")),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.game_id}, part {self.shard}"
+
+
+class GameStatisticsDaily(models.Model):
+    """A part of a game's totals of one day of UTC; the day's are the sums over its parts."""
+
+    id = models.BigAutoField(primary_key=True)
+    game_id = models.TextField(db_collation="C")
+    day = models.DateField(help_text="Of the events' time, in UTC")
+    shard = models.SmallIntegerField(help_text="Writers spread, so that none waits for another")
+    total_events = models.BigIntegerField()
+    active_players = models.BigIntegerField(
+        help_text="Players whose first event of that day this part counted"
+    )
+
+    class Meta:
+        db_table = "game_statistics_daily"
+        verbose_name = "game's day"
+        constraints = (
+            models.UniqueConstraint(
+                name="game_statistics_daily_key", fields=("game_id", "day", "shard")
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.game_id} on {self.day}, part {self.shard}"
+
+
+class StatsBuild(models.Model):
+    """A rebuild of statistics: while it is `building`, consumers note what they claim."""
+
+    BUILDING, SWITCHED, DONE, FAILED = "building", "switched", "done", "failed"
+
+    id = models.BigAutoField(primary_key=True)
+    game_id = models.TextField(null=True, db_collation="C")  # noqa: DJ001  absent: all games
+    state = models.TextField()
+    backend_pid = models.IntegerField(help_text="Of the builder's session in PostgreSQL")
+    events = models.BigIntegerField(null=True)
+    changed = models.BigIntegerField(null=True, help_text="Players whose row was another one")
+    started_at = models.DateTimeField(db_default=Now())
+    switched_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "stats_builds"
+        constraints = (
+            models.UniqueConstraint(
+                name="stats_builds_open", fields=("state",), condition=models.Q(state="building")
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"rebuild {self.pk} of {self.game_id or 'all games'}"
+
+
+class StatsBuildEvent(models.Model):
+    """An event that a consumer claimed since the build was opened, and that it has not read."""
+
+    event_id = models.UUIDField(primary_key=True)
+
+    class Meta:
+        db_table = "stats_build_events"
+
+    def __str__(self) -> str:
+        return str(self.event_id)

@@ -60,4 +60,5 @@ def _statistics(row: PlayerStatistics) -> Statistics:
         events=row.event_breakdown,
         first_event_at=row.first_event_at,
         last_event_at=row.last_event_at,
+        sessions=row.sessions,
     )

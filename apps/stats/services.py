@@ -32,15 +32,16 @@ class StatsConsumer:
                 events=_breakdown.decode(row[3]),  # Django has psycopg2 hand jsonb over as text
                 first_event_at=row[4],
                 last_event_at=row[5],
-                version=row[6],
+                sessions=row[6],
+                version=row[7],
             )
             for row in rows
         ]
-        if not rows or rows[0][7] < rows[0][8]:
+        if not rows or rows[0][8] < rows[0][9]:
             # Who applied a repeated event before, in another cut, may not have come to its Redis
             # write.
             changes = self.changes_of(records)
-        return Applied(applied=rows[0][7] if rows else 0, changes=changes)
+        return Applied(applied=rows[0][8] if rows else 0, changes=changes)
 
     def refresh(self, changes: list[Any]) -> None:
         cache.put(changes)

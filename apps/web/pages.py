@@ -18,11 +18,14 @@ from django.middleware.csrf import CsrfViewMiddleware
 from django.utils.deprecation import MiddlewareMixin
 
 API: Final = "/api/"
+# A browser cannot send a key with EventSource: its stream is opened by the admin's session.
+STREAM: Final = "/live"
 
 
 def in_api(request: HttpRequest) -> bool:
     """Whether a program asks, not somebody with a browser and a session."""
-    return request.path_info.startswith(API)
+    path = request.path_info
+    return path.startswith(API) and not path.endswith(STREAM)
 
 
 class _PagesOnly(MiddlewareMixin):

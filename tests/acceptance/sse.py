@@ -70,9 +70,9 @@ class Listening:
                 )
             )
 
-    def next(self, event: str) -> Told:
-        """The next event of that kind; others are passed over."""
-        deadline = time.monotonic() + PATIENCE
+    def next(self, event: str, *, seconds: float = PATIENCE) -> Told:
+        """The next event of that kind; others are passed over. Raises queue.Empty."""
+        deadline = time.monotonic() + seconds
         while True:
             told = self.told.get(timeout=max(0.001, deadline - time.monotonic()))
             if told.event == event:

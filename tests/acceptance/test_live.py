@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import queue
 import signal
 import socket
 import statistics
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -85,9 +86,11 @@ def test_the_totals_of_players_are_told(game: Game) -> None:
 
         def told() -> bool:
             assert game.post(points(game, "ada", 1)).status_code == 202
-            told = stream.next("stats").data
-            seen.update({p["player_id"]: p["total_events"] for p in told["players"]})
-            return bool(seen["ada"] >= 1)
+            # A worker learns within half a second that somebody listens; until then it is silent.
+            with suppress(queue.Empty):
+                told = stream.next("stats", seconds=2).data
+                seen.update({p["player_id"]: p["total_events"] for p in told["players"]})
+            return seen.get("ada", 0) >= 1
 
         until(told, "a total of ada")
 

@@ -21,6 +21,8 @@ EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "40"))
 OPERATIONS = (
     ("/api/v1/events", "POST"),
     ("/api/v1/players/{player_id}/stats", "GET"),
+    ("/api/v1/players/{player_id}/stats/daily", "GET"),
+    ("/api/v1/games/{game_id}/stats", "GET"),
     ("/api/v1/games/{game_id}/leaderboards", "POST"),
     ("/api/v1/leaderboards/{game_id}/{board}", "GET"),
     ("/api/v1/leaderboards/{game_id}/{board}/players/{player_id}", "GET"),

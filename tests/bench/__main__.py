@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import logging
-import signal
 import sys
-import time
 from datetime import UTC, datetime
-from types import FrameType
 from typing import Any
 
 from gamemetrics.stack.layout import PROJECT_ROOT
@@ -19,6 +15,7 @@ from tests.bench.publish import publish
 from tests.bench.report import save, table
 from tests.bench.runner import Run
 from tests.bench.sizes import FULL, QUICK, TINY
+from tests.rigs import console
 from tests.rigs.results import aligned, commit
 from tests.stack_homes import sweep
 
@@ -39,14 +36,8 @@ def main() -> int:
         return 2
     parts = ("bench", *(("growth",) if asked.growth else ()), *(("soak",) if asked.soak else ()))
     results = RESULTS / f"{'-'.join(parts)}.json"
-    signal.signal(signal.SIGTERM, _interrupt)
-    logging.getLogger("tests.librdkafka").setLevel(logging.CRITICAL)
-    began = time.monotonic()
+    tell = console.opened()
     began_at = datetime.now(UTC).isoformat(timespec="seconds")
-
-    def tell(text: str) -> None:
-        print(f"[{time.monotonic() - began:6.1f}] {text}", flush=True)
-
     sweep()
     tell(f"commit {commit()}, {asked.size}, {len(wanted)} rows")
     measured: list[Figures] = []
@@ -89,10 +80,6 @@ def _arguments() -> argparse.Namespace:
         "--publish", action="store_true", help="measure nothing: write docs/performance.md anew"
     )
     return parser.parse_args()
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

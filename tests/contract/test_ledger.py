@@ -15,8 +15,8 @@ from apps.ledger.models import AppliedChunk
 from apps.ledger.services import apply_chunk
 from bridge.ledger import Advance, Ledger, PositionMoved, PostgresLedger
 from bridge.ledger_fake import MemoryLedger
-from gamemetrics.environment import DatabaseSettings
 from tests.builders import OTHER_TOPIC_ID, TOPIC_ID, chunk, record
+from tests.database import dsn
 from tests.totals import CONSUMERS
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -37,16 +37,6 @@ def in_memory() -> Subject:
 
 
 def in_postgresql() -> Subject:
-    parameters = connection.get_connection_params()
-    database = DatabaseSettings(
-        host=parameters["host"],
-        port=int(parameters["port"]),
-        name=parameters["dbname"],
-        user=parameters["user"],
-        password=parameters["password"],
-        tls={},
-    )
-
     def an_hour_passes() -> None:
         with connection.cursor() as cursor:
             cursor.execute("UPDATE applied_chunks SET applied_at = now() - interval '61 minutes'")
@@ -54,7 +44,7 @@ def in_postgresql() -> Subject:
     def apply(consumer: Consumer, carried: Chunk) -> None:
         apply_chunk(CONSUMERS[consumer], carried)
 
-    ledger = PostgresLedger(database.dsn())
+    ledger = PostgresLedger(dsn())
     return Subject(ledger=ledger, apply=apply, let_an_hour_pass=an_hour_passes)
 
 

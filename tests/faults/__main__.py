@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import logging
-import signal
 import sys
-import time
 from datetime import UTC, datetime
 from pathlib import Path
-from types import FrameType
 
 from gamemetrics.stack.layout import PROJECT_ROOT
 from tests.faults import mounts
@@ -17,6 +13,7 @@ from tests.faults.lanes import Lanes
 from tests.faults.matrix import ROWS, Run, not_staged
 from tests.faults.report import matrix, save, table
 from tests.faults.seed_run import Outcome
+from tests.rigs import console
 from tests.rigs.results import commit
 from tests.stack_homes import sweep
 
@@ -28,14 +25,8 @@ def main() -> int:
     if asked.matrix:
         print(matrix(ROWS.values()))
         return 0
-    signal.signal(signal.SIGTERM, _interrupt)
-    logging.getLogger("tests.librdkafka").setLevel(logging.CRITICAL)
-    began = time.monotonic()
+    tell = console.opened()
     began_at = datetime.now(UTC).isoformat(timespec="seconds")
-
-    def tell(text: str) -> None:
-        print(f"[{time.monotonic() - began:6.1f}] {text}", flush=True)
-
     mounts.sweep()
     sweep()
     seeds = [asked.seed] if asked.seed is not None else list(range(1, asked.seeds + 1))
@@ -85,10 +76,6 @@ def _rows(text: str) -> list[str]:
     if unknown:
         raise argparse.ArgumentTypeError(f"no row {', '.join(unknown)}: {' '.join(ROWS)}")
     return chosen or list(ROWS)
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

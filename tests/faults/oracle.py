@@ -107,6 +107,7 @@ def load(cursor: Any, stream: Stream, told: bytes, excuse: Excuse) -> None:
             event.event_id, event.event_type, event.player_id, event.game_id,
             event.timestamp.isoformat(), data, str(int(event.kind)), str(int(known)),
             "t" if event.event_id in excuse.missing else "f",
+            "\\N" if event.session_id is None else event.session_id,
         )  # fmt: skip
         lines.write("\t".join(columns) + "\n")
     lines.seek(0)
@@ -145,6 +146,10 @@ def _statistics(verdict: Verdict, ask: Ask) -> None:
     verdict.find("statistics below the log", [r for r in rows if r[2] < r[3]], count="lost")
     verdict.find("statistics above the log", [r for r in rows if r[2] > r[3]], count="doubled")
     verdict.find("statistics beside the log", [r for r in rows if r[2] == r[3]])
+    rows = ask(oracle_sql.GAMES_DIFFER)
+    verdict.find("games' totals below the log", [r for r in rows if r[2] < r[3]], count="lost")
+    verdict.find("games' totals above the log", [r for r in rows if r[2] > r[3]], count="doubled")
+    verdict.find("games' players beside the log", [r for r in rows if r[2] == r[3]])
 
 
 def _boards(verdict: Verdict, ask: Ask) -> None:

@@ -18,7 +18,8 @@ from tests.faults.oracle import Verdict
 from tests.faults.stream import Stream
 
 _STATISTICS = """
-SELECT game_id, player_id, version, total_events, event_breakdown, first_event_at, last_event_at
+SELECT game_id, player_id, version, total_events, event_breakdown, sessions, first_event_at,
+       last_event_at
   FROM player_statistics WHERE game_id = ANY(%s)
 """
 _ENTRIES = """
@@ -120,7 +121,7 @@ class Readers:
 
 
 def _is_copy(read: dict[str, Any], row: tuple[Any, ...]) -> bool:
-    counts = [read.get(name) for name in ("version", "total_events", "events")]
+    counts = [read.get(name) for name in ("version", "total_events", "events", "sessions")]
     times = [_moment(read[name]) for name in ("first_event_at", "last_event_at")]
     return [*counts, *times] == list(row[2:])
 

@@ -20,15 +20,15 @@ TOLD: Final = """
 DROP TABLE IF EXISTS told, base, scored, board;
 CREATE TEMP TABLE told (
   event_id uuid PRIMARY KEY, event_type text, player_id text COLLATE "C", game_id text COLLATE "C",
-  at timestamptz, data jsonb, kind int, told int, excused boolean)
+  at timestamptz, data jsonb, kind int, told int, excused boolean, session_id text)
 """
 # The log, and what logging alone could not append: the other consumers count that all the same.
 BASE: Final = """
 CREATE TEMP TABLE base AS
-SELECT event_id, event_type, player_id, game_id, event_timestamp AS at, data
+SELECT event_id, event_type, player_id, game_id, event_timestamp AS at, data, session_id
   FROM events WHERE game_id = ANY(%(games)s)
 UNION ALL
-SELECT t.event_id, t.event_type, t.player_id, t.game_id, t.at, t.data
+SELECT t.event_id, t.event_type, t.player_id, t.game_id, t.at, t.data, t.session_id
   FROM told AS t JOIN dlq_events AS d ON d.event_id = t.event_id
  WHERE d.consumer_service = 'logging' AND d.state <> 'applied'
 """
@@ -115,26 +115,70 @@ SELECT t.event_id, t.game_id, t.told
 """
 ALTERED: Final = """
 SELECT b.event_id, b.game_id FROM base AS b JOIN told AS t USING (event_id)
- WHERE (b.event_type, b.player_id, b.game_id, b.at, b.data)
-       IS DISTINCT FROM (t.event_type, t.player_id, t.game_id, t.at, t.data)
+ WHERE (b.event_type, b.player_id, b.game_id, b.at, b.data, b.session_id)
+       IS DISTINCT FROM (t.event_type, t.player_id, t.game_id, t.at, t.data, t.session_id)
 """
+# A row for all time (day NULL) and one for each day of UTC; sessions are different ids.
 STATISTICS_DIFFER: Final = """
-WITH by_type AS (
-  SELECT player_id, game_id, event_type, count(*) AS n, min(at) AS first, max(at) AS last
-    FROM base AS b
+WITH counted AS (
+  SELECT b.*, NULL::date AS day FROM base AS b
    WHERE NOT EXISTS (SELECT 1 FROM dlq_events AS d WHERE d.event_id = b.event_id
                         AND d.consumer_service = 'stats' AND d.state <> 'applied')
-   GROUP BY 1, 2, 3
+), spread AS (
+  SELECT * FROM counted UNION ALL
+  SELECT event_id, event_type, player_id, game_id, at, data, session_id,
+         date_trunc('day', at, 'UTC') AT TIME ZONE 'UTC' FROM counted
+), by_type AS (
+  SELECT player_id, game_id, day, event_type, count(*) AS n, min(at) AS first, max(at) AS last
+    FROM spread GROUP BY 1, 2, 3, 4
+), by_session AS (
+  SELECT player_id, game_id, day, count(DISTINCT session_id) AS sessions
+    FROM spread GROUP BY 1, 2, 3
 ), expected AS (
-  SELECT player_id, game_id, sum(n)::bigint AS n, jsonb_object_agg(event_type, n) AS breakdown,
-         min(first) AS first, max(last) AS last
-    FROM by_type GROUP BY 1, 2
-), found AS (SELECT * FROM player_statistics WHERE game_id = ANY(%(games)s))
+  SELECT t.player_id, t.game_id, t.day, sum(n)::bigint AS n,
+         jsonb_object_agg(event_type, n) AS breakdown, min(first) AS first, max(last) AS last,
+         min(s.sessions) AS sessions
+    FROM by_type AS t JOIN by_session AS s
+      ON (s.player_id, s.game_id) = (t.player_id, t.game_id) AND s.day IS NOT DISTINCT FROM t.day
+   GROUP BY 1, 2, 3
+), found AS (
+  SELECT player_id, game_id, NULL::date AS day, total_events, event_breakdown, first_event_at,
+         last_event_at, sessions
+    FROM player_statistics WHERE game_id = ANY(%(games)s)
+  UNION ALL
+  SELECT player_id, game_id, day, total_events, event_breakdown, first_event_at, last_event_at,
+         sessions
+    FROM player_statistics_daily WHERE game_id = ANY(%(games)s)
+)
 SELECT coalesce(f.player_id, e.player_id), coalesce(f.game_id, e.game_id),
-       coalesce(f.total_events, 0), coalesce(e.n, 0)
-  FROM found AS f FULL JOIN expected AS e ON (f.player_id, f.game_id) = (e.player_id, e.game_id)
- WHERE (f.total_events, f.event_breakdown, f.first_event_at, f.last_event_at)
-       IS DISTINCT FROM (e.n, e.breakdown, e.first, e.last)
+       coalesce(f.total_events, 0), coalesce(e.n, 0), coalesce(f.day, e.day),
+       f.sessions, e.sessions
+  FROM found AS f FULL JOIN expected AS e
+    ON (f.player_id, f.game_id, coalesce(f.day, 'infinity'))
+     = (e.player_id, e.game_id, coalesce(e.day, 'infinity'))
+ WHERE (f.total_events, f.event_breakdown, f.first_event_at, f.last_event_at, f.sessions)
+       IS DISTINCT FROM (e.n, e.breakdown, e.first, e.last, e.sessions)
+"""
+GAMES_DIFFER: Final = """
+WITH counted AS (
+  SELECT b.game_id, b.player_id, (b.at AT TIME ZONE 'UTC')::date AS day FROM base AS b
+   WHERE NOT EXISTS (SELECT 1 FROM dlq_events AS d WHERE d.event_id = b.event_id
+                        AND d.consumer_service = 'stats' AND d.state <> 'applied')
+), expected AS (
+  SELECT game_id, day, count(*) AS n, count(DISTINCT player_id) AS players
+    FROM counted GROUP BY game_id, GROUPING SETS ((day), ())
+), found AS (
+  SELECT game_id, day, sum(total_events) AS n, sum(active_players) AS players
+    FROM game_statistics_daily WHERE game_id = ANY(%(games)s) GROUP BY 1, 2
+  UNION ALL
+  SELECT game_id, NULL, sum(total_events), sum(players)
+    FROM game_statistics WHERE game_id = ANY(%(games)s) GROUP BY 1
+)
+SELECT coalesce(f.game_id, e.game_id), coalesce(f.day, e.day), coalesce(f.n, 0),
+       coalesce(e.n, 0), f.players, e.players
+  FROM found AS f FULL JOIN expected AS e
+    ON (f.game_id, coalesce(f.day, 'infinity')) = (e.game_id, coalesce(e.day, 'infinity'))
+ WHERE (f.n, f.players) IS DISTINCT FROM (e.n, e.players)
 """
 BOARDS_DIFFER: Final = """
 SELECT coalesce(l.game_id, e.game_id), coalesce(l.board, e.board), coalesce(l.period, e.period),

@@ -17,6 +17,9 @@ BEGIN: Final = datetime(2024, 2, 28, 21, tzinfo=UTC)
 SPAN: Final = timedelta(days=9)
 DUPLICATES: Final = 0.05
 BAD: Final = 0.01
+SESSIONS: Final = (
+    0.7  # of the events bear a session's id; one id is used by many players, on many days
+)
 
 
 class Kind(IntEnum):
@@ -37,6 +40,7 @@ class Event:
     game_id: str
     timestamp: datetime
     data: str
+    session_id: str | None
     kind: Kind
     body: bytes
 
@@ -85,8 +89,10 @@ def _event(games: tuple[str, ...], weights: list[float], chance: Random) -> Even
         "timestamp": moment.isoformat(),
         "data": data,
     }
+    if chance.random() < SESSIONS:
+        fields["session_id"] = f"session-{chance.randrange(30)}"
     text = json.dumps(data)
-    known = {**fields, "timestamp": moment, "data": text}
+    known = {"session_id": None, **fields, "timestamp": moment, "data": text}
     if kind is Kind.REFUSED:
         fields |= chance.choice(
             ({"player_id": " "}, {"timestamp": "yesterday"}, {"data": []}, {"event_type": ""})

@@ -12,7 +12,15 @@ from apps.deadletters.models import DeadLetter, DeadLetterJob
 from apps.events.models import Event
 from apps.leaderboards.models import Board, Entry
 from apps.stats.models import PlayerStatistics
-from tests.admin_site import LISTS, new_entry, new_event, new_job, new_letter, new_statistics
+from tests.admin_site import (
+    LISTS,
+    new_counts,
+    new_entry,
+    new_event,
+    new_job,
+    new_letter,
+    new_statistics,
+)
 from tests.builders import GAME
 from tests.services import Stack, discard, new_stack
 from tests.stack_probes import up
@@ -47,6 +55,7 @@ def one_of_each() -> dict[str, object]:
         Board.objects.get().pk,
         DeadLetter.objects.get().pk,
         DeadLetterJob.objects.get().pk,
+        *new_counts(),
     )
     return dict(zip(LISTS, keys, strict=True))
 

@@ -13,7 +13,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from tests.admin_site import ENTRIES, EVENTS, LETTERS, STATISTICS, show
+from tests.admin_site import ENTRIES, EVENTS, LETTERS, PLAYER_DAYS, STATISTICS, show
 from tests.builders import event_id
 
 pytestmark = pytest.mark.django_db
@@ -32,6 +32,12 @@ FILL = {
         INSERT INTO player_statistics (player_id, game_id, total_events, event_breakdown,
                                        first_event_at, last_event_at, version)
         SELECT 'player-' || n, {GAME}, n % 977, '{{}}', now(), now(), 1
+          FROM generate_series(1, {ROWS}) AS n""",
+    "player_statistics_daily": f"""
+        INSERT INTO player_statistics_daily (player_id, game_id, day, total_events,
+                                             event_breakdown, first_event_at, last_event_at)
+        SELECT 'player-' || n / 10, {GAME}, date '2026-01-01' + n % 10, n % 977, '{{}}', now(),
+               now()
           FROM generate_series(1, {ROWS}) AS n""",
     "leaderboards": f"""
         INSERT INTO leaderboards (game_id, board, period, period_start, player_id, score, rank_key,
@@ -73,6 +79,16 @@ LISTS: dict[str, tuple[str, list[dict[str, str]]]] = {
             {"q": "player:player-77 game:chess"},
             {"q": "game:chess"},
             {"q": "game:rare"},
+        ],
+    ),
+    PLAYER_DAYS: (
+        "player_statistics_daily",
+        [
+            {},
+            {"q": "chess"},
+            {"q": "game:chess player:player-77"},
+            {"q": "game:rare"},
+            {"q": "game:chess player:player-77 day:2026-01-03"},
         ],
     ),
     ENTRIES: (

@@ -17,14 +17,12 @@ from apps.deadletters.models import DeadLetter
 from apps.leaderboards.declaration import declare
 from apps.leaderboards.periods import EPOCH, Period
 from apps.leaderboards.rank_index import BoardPeriod
-from apps.leaderboards.rules import Order
-from apps.leaderboards.selectors import top, top_from_rows
 from apps.ledger.breaker import Line
 from apps.ledger.models import ConsumerPosition
 from apps.ledger.persistence import Delivery, persist
 from apps.ledger.services import Outcome
 from tests.builders import CAST, GAME, TOPIC_ID, board, chunk, points_of_the_cast, record
-from tests.totals import CONSUMERS, events_of, score_of, totals
+from tests.totals import CONSUMERS, events_of, score_of, top, top_from_rows, totals
 
 pytestmark = pytest.mark.django_db(transaction=True)
 every_consumer = pytest.mark.parametrize("name", list(Consumer))
@@ -119,9 +117,9 @@ def test_statistics_and_scores_are_exact_after_the_crowd(cache: redis.Redis) -> 
 
 def test_redis_ends_where_postgresql_does(cache: redis.Redis) -> None:
     scope = BoardPeriod(game_id=GAME, board="default", period=Period.ALLTIME, period_start=EPOCH)
-    assert top(scope, Order.DESC, 10).total == 0
+    assert top(scope, 10).total == 0
     at_once([job(Consumer.LEADERBOARDS, chunks) for chunks in shuffled_cuts(120)])
-    assert top(scope, Order.DESC, 10) == top_from_rows(scope, 10)
+    assert top(scope, 10) == top_from_rows(scope, 10)
 
 
 def test_a_bad_event_taken_by_all_workers_is_dead_lettered_once(cache: redis.Redis) -> None:

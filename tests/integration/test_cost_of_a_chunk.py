@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -35,9 +36,11 @@ def statements(of: list[str]) -> Iterator[None]:
     with CaptureQueriesContext(connection) as captured:
         yield
     for query in captured.captured_queries:
-        word, *rest = query["sql"].split()
-        if word in ("PREPARE", "EXECUTE"):
-            of.append(rest[0] if word == "EXECUTE" else word)
+        # A lock may go before the statement, on the same way to the server.
+        for word, name in re.findall(
+            r"^(?:SELECT pg_advisory\S+ )?(PREPARE|EXECUTE) (\w+)", query["sql"]
+        ):
+            of.append(name if word == "EXECUTE" else word)
 
 
 def counts() -> tuple[int, int, int, bool]:

@@ -21,7 +21,7 @@ from apps.leaderboards.rules import Definition, Operator, Order
 from apps.ledger.models import AppliedChunk, ConsumerPosition
 from apps.ledger.services import apply_chunk
 from tests.builders import CAST, GAME, TOPIC_ID, board, chunk, minutes, record
-from tests.totals import CONSUMERS, Totals, score_of, totals
+from tests.totals import CONSUMERS, Totals, score_of, top, top_from_rows, totals
 
 pytestmark = pytest.mark.django_db
 DEFINITIONS = [
@@ -213,10 +213,10 @@ def test_what_the_declaration_counted_on_other_boards_is_read_from_redis(
 ) -> None:
     scope = BoardPeriod(game_id=GAME, board="default", period=Period.ALLTIME, period_start=EPOCH)
     chunks = rounds(4)
-    assert selectors.top(scope, Order.DESC, 10).total == 0
+    assert top(scope, 10).total == 0
     logged(chunks)
     reached(Consumer.LOGGING, 40)
     declare(DEFINITIONS[0])
     ranked(chunks)
-    assert selectors.top_from_rows(scope, 10).total > 0
-    assert selectors.top(scope, Order.DESC, 10) == selectors.top_from_rows(scope, 10)
+    assert top_from_rows(scope, 10).total > 0
+    assert top(scope, 10) == top_from_rows(scope, 10)

@@ -125,6 +125,24 @@ def test_a_statistic_counted_twice_is_doubled(applied: Applied) -> None:
     assert "statistics above the log" in verdict.problems[0]
 
 
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        ("player_statistics SET sessions = sessions + 1", "statistics beside the log"),
+        ("player_statistics_daily SET sessions = sessions - 1", "statistics beside the log"),
+        ("player_statistics_daily SET day = day + 30", "statistics below the log"),
+        ("game_statistics_daily SET total_events = total_events + 1", "totals above the log"),
+        ("game_statistics_daily SET active_players = 0", "games' players beside the log"),
+        ("game_statistics SET total_events = 0", "games' totals below the log"),
+    ],
+)
+def test_a_wrong_day_session_or_total_of_a_game_is_found(
+    applied: Applied, change: str, found: str
+) -> None:
+    sql(f"UPDATE {change} WHERE game_id = %s", applied.stream.games[1])
+    assert found in "\n".join(applied.judged().problems)
+
+
 def test_a_score_counted_twice_is_doubled_and_one_too_low_is_lost(applied: Applied) -> None:
     entry = "WHERE board = %s AND period = 'alltime' AND player_id = 'ada' AND game_id = %s"
     game = applied.stream.board_game

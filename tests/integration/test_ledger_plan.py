@@ -7,8 +7,8 @@ from django.db import connection
 
 from apps.contract.queues import Consumer
 from bridge.ledger import PostgresLedger
-from gamemetrics.environment import DatabaseSettings
 from tests.builders import TOPIC_ID
+from tests.database import dsn
 
 pytestmark = pytest.mark.django_db(transaction=True)
 CHUNKS = 20_000
@@ -21,19 +21,10 @@ SELECT consumer, %s, 0, 10 * n, 10 * n + 10, 10, 0, 0, true
 
 
 def test_a_look_reads_what_is_new_and_not_the_table() -> None:
-    parameters = connection.get_connection_params()
-    database = DatabaseSettings(
-        host=parameters["host"],
-        port=int(parameters["port"]),
-        name=parameters["dbname"],
-        user=parameters["user"],
-        password=parameters["password"],
-        tls={},
-    )
     with connection.cursor() as cursor:
         cursor.execute(_FILL, [TOPIC_ID, [consumer.value for consumer in Consumer], CHUNKS])
         cursor.execute("ANALYZE applied_chunks")
-    ledger = PostgresLedger(database.dsn())
+    ledger = PostgresLedger(dsn())
     last = 10 * CHUNKS - 10
     found = ledger.applied(TOPIC_ID, {(consumer, 0): last for consumer in Consumer})
     assert sorted(found) == sorted((consumer, 0, last, last + 10) for consumer in Consumer)

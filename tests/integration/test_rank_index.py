@@ -7,21 +7,22 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from random import Random
+from typing import Any
 
 import pytest
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from apps.leaderboards import rank_index
+from apps.leaderboards import rank_index, rank_reads
 from apps.leaderboards.folding import Deltas, Scored
 from apps.leaderboards.periods import EPOCH, Period
 from apps.leaderboards.rank_index import BoardPeriod, Builder, Place
-from apps.leaderboards.rules import Order
-from apps.leaderboards.selectors import Top, top, top_from_rows
 from apps.leaderboards.services import merge
+from apps.leaderboards.windows import Window
 from apps.ledger.cache import CacheUnavailable
 from tests.builders import CAST, GAME, NOW, board, minutes
+from tests.totals import top, top_from_rows
 
 pytestmark = pytest.mark.django_db
 SCOPE = BoardPeriod(game_id=GAME, board="points", period=Period.ALLTIME, period_start=EPOCH)
@@ -35,8 +36,14 @@ def score(player_id: str, points: int, *, minute: int = 0) -> list[Place]:
     return merge(deltas)
 
 
-def names(found: Top) -> list[str]:
-    return [entry.player_id for entry in found.entries]
+def names(found: Window) -> list[str]:
+    return [line.player_id for line in found.lines]
+
+
+def doubles(cache: redis.Redis) -> list[float]:
+    """By which Redis orders the first entries."""
+    found: Any = cache.zrange(SCOPE.keys()[0], 0, 9, withscores=True)
+    return [double for _, double in found]
 
 
 def place(player_id: str, points: int, *, version: int) -> Place:
@@ -52,22 +59,22 @@ def place(player_id: str, points: int, *, version: int) -> Place:
 def test_heavy_ties_rank_alike_in_redis_and_postgresql(cache: redis.Redis) -> None:
     random = Random(7)
     players = [f"player {number}" for number in range(300)]
-    top(SCOPE, Order.DESC, 1)
+    top(SCOPE, 1)
     for player_id in players:
         places = score(player_id, random.randint(0, 3), minute=random.randint(0, 3))
         rank_index.put(places)
     assert rank_index.size(SCOPE) == 300
     for limit in (1, 10, 299, 300, 1000):
-        assert top(SCOPE, Order.DESC, limit) == top_from_rows(SCOPE, limit)
+        assert top(SCOPE, limit) == top_from_rows(SCOPE, limit)
 
 
 def test_an_emptied_redis_is_rebuilt(cache: redis.Redis) -> None:
     for points, player_id in enumerate(CAST):
         rank_index.put(score(player_id, points))
-    assert names(top(SCOPE, Order.DESC, 10)) == ["cyd", "bo", "ada"]
+    assert names(top(SCOPE, 10)) == ["cyd", "bo", "ada"]
     cache.flushdb()
     assert rank_index.size(SCOPE) is None
-    assert top(SCOPE, Order.DESC, 10) == top_from_rows(SCOPE, 10)
+    assert top(SCOPE, 10) == top_from_rows(SCOPE, 10)
     assert rank_index.size(SCOPE) == 3
 
 
@@ -79,24 +86,24 @@ def test_what_was_written_after_redis_was_emptied_is_not_taken_for_all(
     cache.flushdb()
     rank_index.put(score("ada", 9))
     assert rank_index.size(SCOPE) is None
-    assert names(top(SCOPE, Order.DESC, 10)) == ["ada", "cyd", "bo"]
+    assert names(top(SCOPE, 10)) == ["ada", "cyd", "bo"]
 
 
 @pytest.mark.parametrize("part", [0, 1], ids=["order", "players"])
 def test_a_period_that_lost_one_of_its_keys_is_rebuilt(part: int, cache: redis.Redis) -> None:
     for points, player_id in enumerate(CAST):
         rank_index.put(score(player_id, points))
-    top(SCOPE, Order.DESC, 10)
+    top(SCOPE, 10)
     cache.delete(SCOPE.keys()[part])
-    assert top(SCOPE, Order.DESC, 10) == top_from_rows(SCOPE, 10)
+    assert top(SCOPE, 10) == top_from_rows(SCOPE, 10)
     assert rank_index.size(SCOPE) == 3
 
 
 def test_a_stale_version_does_not_overwrite(cache: redis.Redis) -> None:
-    top(SCOPE, Order.DESC, 1)
+    top(SCOPE, 1)
     for points, version in ((10, 2), (5, 1), (20, 3), (10, 2)):
         rank_index.put([place("ada", points, version=version)])
-    assert [double for _, double in rank_index.top(SCOPE, 10)] == [-20.0]
+    assert doubles(cache) == [-20.0]
     assert rank_index.size(SCOPE) == 1
 
 
@@ -108,8 +115,8 @@ def test_a_write_during_a_rebuild_is_not_lost(cache: redis.Redis) -> None:
     builder.add(snapshot)
     rank_index.put(score("cyd", 5))  # while the build is whole, not renamed in
     assert builder.finish()
-    assert names(top(SCOPE, Order.DESC, 10)) == ["ada", "cyd", "bo"]
-    assert top(SCOPE, Order.DESC, 10) == top_from_rows(SCOPE, 10)
+    assert names(top(SCOPE, 10)) == ["ada", "cyd", "bo"]
+    assert top(SCOPE, 10) == top_from_rows(SCOPE, 10)
 
 
 def test_a_rebuild_that_was_overtaken_renames_nothing_in(cache: redis.Redis) -> None:
@@ -130,7 +137,7 @@ def test_one_builds_while_the_others_read_from_postgresql(cache: redis.Redis) ->
     builder = Builder(SCOPE, "first")
     assert builder.begin()
     assert not Builder(SCOPE, "second").begin()
-    assert names(top(SCOPE, Order.DESC, 10)) == ["ada"]
+    assert names(top(SCOPE, 10)) == ["ada"]
     assert rank_index.size(SCOPE) is None
 
 
@@ -153,7 +160,7 @@ def test_a_build_that_nobody_goes_on_with_is_given_up(cache: redis.Redis) -> Non
 
 def test_an_alltime_order_has_no_end(cache: redis.Redis) -> None:
     rank_index.put(score("ada", 1))
-    top(SCOPE, Order.DESC, 1)
+    top(SCOPE, 1)
     assert [int(cache.ttl(key)) for key in SCOPE.keys()[:2]] == [-1, -1]
 
 
@@ -166,36 +173,36 @@ def test_what_is_left_of_an_order_that_is_not_complete_goes_with_the_next_write(
     cache: redis.Redis,
 ) -> None:
     rank_index.put(score("ada", 1))
-    top(SCOPE, Order.DESC, 1)
+    top(SCOPE, 1)
     rank_index.mark_incomplete(SCOPE)
     rank_index.put(score("bo", 2))
     assert cache.keys("lb:*") == []
-    assert names(top(SCOPE, Order.DESC, 10)) == ["bo", "ada"]
+    assert names(top(SCOPE, 10)) == ["bo", "ada"]
 
 
 def test_of_two_changes_of_one_player_in_a_write_the_newer_stays(cache: redis.Redis) -> None:
-    top(SCOPE, Order.DESC, 1)
+    top(SCOPE, 1)
     for versions in ((3, 9), (12, 10)):
         rank_index.put([place("ada", version, version=version) for version in versions])
-    assert [double for _, double in rank_index.top(SCOPE, 10)] == [-12.0]
+    assert doubles(cache) == [-12.0]
     assert rank_index.size(SCOPE) == 1
 
 
 def test_a_redis_that_forgot_its_scripts_is_told_them_again(cache: redis.Redis) -> None:
-    top(SCOPE, Order.DESC, 1)
+    top(SCOPE, 1)
     cache.script_flush()
     rank_index.put(score("ada", 1))
     assert rank_index.size(SCOPE) == 1
 
 
 def test_a_board_without_entries_is_complete_and_empty(cache: redis.Redis) -> None:
-    assert top(SCOPE, Order.DESC, 10) == Top(total=0, entries=())
+    assert top(SCOPE, 10) == Window(total=0, ahead=0, better=0, distinct=0, lines=())
     assert rank_index.size(SCOPE) == 0
 
 
 def test_a_period_outlives_its_last_write_for_a_while(cache: redis.Redis) -> None:
     daily = replace(SCOPE, period=Period.DAILY, period_start=NOW - timedelta(hours=12))
-    top(daily, Order.DESC, 1)
+    top(daily, 1)
     rank_index.put([place("ada", 1, version=1)._replace(scope=daily)])
     for key in daily.keys()[:2]:
         assert 2 * 86400 < int(cache.ttl(key)) <= 3 * 86400
@@ -205,7 +212,8 @@ def test_a_period_outlives_its_last_write_for_a_while(cache: redis.Redis) -> Non
 @pytest.fixture
 def redis_away(cache: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     away = redis.Redis(host="127.0.0.1", port=1, retry=Retry(NoBackoff(), 0))
-    monkeypatch.setattr(rank_index, "client", lambda: away)
+    for module in (rank_index, rank_reads):
+        monkeypatch.setattr(module, "client", lambda: away)
     yield
     away.close()
 
@@ -214,4 +222,4 @@ def test_a_board_is_read_from_postgresql_while_redis_is_away(redis_away: None) -
     places = score("ada", 1)
     with pytest.raises(CacheUnavailable):
         rank_index.put(places)
-    assert names(top(SCOPE, Order.DESC, 10)) == ["ada"]
+    assert names(top(SCOPE, 10)) == ["ada"]

@@ -17,11 +17,9 @@ from apps.deadletters import services as dead_letters
 from apps.deadletters.models import DeadLetter
 from apps.events.models import Event
 from apps.leaderboards import rank_index
-from apps.leaderboards import selectors as boards
 from apps.leaderboards.models import Entry, LeaderboardsAppliedEvent
 from apps.leaderboards.periods import EPOCH, Period
 from apps.leaderboards.rank_index import BoardPeriod
-from apps.leaderboards.rules import Order
 from apps.reconcile.findings import Kind, Part, Scope
 from apps.reconcile.report import Report
 from apps.reconcile.services import AnotherReconcile
@@ -31,7 +29,7 @@ from apps.stats.models import PlayerStatistics, StatsAppliedEvent
 from tests.builders import GAME, chunk, event_id, event_text, record
 from tests.kafka_clients import client_of
 from tests.reconciling import World, scored
-from tests.totals import totals
+from tests.totals import top, totals
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SCOPE = BoardPeriod(game_id=GAME, board="default", period=Period.ALLTIME, period_start=EPOCH)
@@ -44,7 +42,7 @@ def world(kafka: str, cache: redis.Redis) -> World:
     world = World.new(client_of(kafka))
     world.publish(scored(range(COUNT)))
     world.apply()
-    boards.top(SCOPE, Order.DESC, 1)
+    top(SCOPE, 1)
     return world
 
 
@@ -171,11 +169,11 @@ def test_an_entry_of_nobody_goes_from_the_rows_and_from_redis(world: World) -> N
     row.pk, row.player_id, row.rank_key = None, "dan", -10_000
     row.save(force_insert=True)
     rank_index.mark_incomplete(SCOPE)
-    assert boards.top(SCOPE, Order.DESC, 1).entries[0].player_id == "dan"
+    assert top(SCOPE, 1).lines[0].player_id == "dan"
     told = world.reconcile(repair=True)
     assert [found.found[:2] for found in told.of(Kind.ENTRY_DIFFERS)] == [str(row.score)]
     assert totals() == before
-    assert boards.top(SCOPE, Order.DESC, 1).entries[0].player_id != "dan"
+    assert top(SCOPE, 1).lines[0].player_id != "dan"
     assert world.is_clean()
 
 
@@ -316,13 +314,13 @@ def add_a_stranger(cache: redis.Redis, rank: str, players: str) -> None:
 def test_a_complete_board_that_is_not_the_entries_is_built_anew(
     world: World, cache: redis.Redis, damage: Callable[[redis.Redis, str, str], None]
 ) -> None:
-    right = boards.top(SCOPE, Order.DESC, 10)
+    right = top(SCOPE, 10)
     rank, players, _, _ = SCOPE.keys()
     damage(cache, rank, players)
-    assert boards.top(SCOPE, Order.DESC, 10) != right
+    assert top(SCOPE, 10) != right
     told = world.reconcile(repair=True)
     assert len(told.of(Kind.COPY_DIFFERS)) == 1
-    assert boards.top(SCOPE, Order.DESC, 10) == right
+    assert top(SCOPE, 10) == right
     assert world.is_clean()
 
 

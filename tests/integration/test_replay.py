@@ -19,22 +19,20 @@ from apps.failpoints import points
 from apps.failpoints.points import Failpoint, FailpointFired
 from apps.leaderboards.periods import EPOCH, Period
 from apps.leaderboards.rank_index import BoardPeriod
-from apps.leaderboards.rules import Order
-from apps.leaderboards.selectors import top
 from apps.ledger.cache import CacheUnavailable
 from apps.ledger.replays import Replayed, replay_letter
 from apps.ledger.services import apply_chunk
 from apps.stats.services import StatsConsumer
 from tests.builders import GAME, chunk, event_id, event_text, minutes, record
 from tests.letters import LEADERBOARDS, MENDED, bad_score, fields, now, told
-from tests.totals import CONSUMERS, events_of, score_of, totals
+from tests.totals import CONSUMERS, events_of, score_of, shown, totals
 
 pytestmark = pytest.mark.django_db
 
 
 def on_the_board() -> list[tuple[str, Decimal]]:
     scope = BoardPeriod(game_id=GAME, board="default", period=Period.ALLTIME, period_start=EPOCH)
-    return [(entry.player_id, entry.score) for entry in top(scope, Order.DESC, 10).entries]
+    return shown(scope, 10)
 
 
 @pytest.fixture

@@ -16,7 +16,8 @@ from bridge.replays import (
 )
 from tests.admin_site import new_letter
 from tests.builders import NOW
-from tests.waiting_letters import InPostgresql, dsn, replaying, sent
+from tests.database import dsn
+from tests.waiting_letters import InPostgresql, replaying, sent
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SECOND = timedelta(seconds=1)

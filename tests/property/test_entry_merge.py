@@ -12,7 +12,7 @@ import redis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from apps.leaderboards import rank_index, selectors
+from apps.leaderboards import rank_index
 from apps.leaderboards.folding import Deltas, Scored
 from apps.leaderboards.models import Entry
 from apps.leaderboards.periods import EPOCH, Period
@@ -20,6 +20,7 @@ from apps.leaderboards.rank_index import BoardPeriod
 from apps.leaderboards.rules import Definition, Operator, Order, merge, standing
 from apps.leaderboards.services import merge as write
 from tests.builders import CAST, GAME, board, minutes
+from tests.totals import top, top_from_rows
 
 pytestmark = pytest.mark.django_db
 few = settings(
@@ -87,8 +88,8 @@ def test_the_top_from_redis_is_the_top_from_postgresql(
     cache.flushdb()
     half = len(found) // 2
     written(definition(operator, order), found[:half])
-    selectors.top(SCOPE, order, 10)  # builds, so that what follows is written into it
+    top(SCOPE, 10)  # builds, so that what follows is written into it
     written(definition(operator, order), found[half:])
-    from_rows = selectors.top_from_rows(SCOPE, 2)
+    from_rows = top_from_rows(SCOPE, 2)
     assert rank_index.size(SCOPE) == from_rows.total
-    assert selectors.top(SCOPE, order, 2) == from_rows
+    assert top(SCOPE, 2) == from_rows

@@ -20,13 +20,11 @@ from apps.failpoints.points import Failpoint, FailpointFired
 from apps.leaderboards.models import Entry, LeaderboardsAppliedEvent
 from apps.leaderboards.periods import EPOCH, Period
 from apps.leaderboards.rank_index import BoardPeriod
-from apps.leaderboards.rules import Order
-from apps.leaderboards.selectors import top
 from apps.ledger.models import AppliedChunk
 from apps.ledger.replays import replay_letter
 from apps.ledger.services import apply_chunk
 from tests.builders import GAME, chunk, event_id, event_text, record
-from tests.totals import CONSUMERS, score_of
+from tests.totals import CONSUMERS, score_of, shown
 
 pytestmark = pytest.mark.django_db
 LEADERBOARDS = CONSUMERS[Consumer.LEADERBOARDS]
@@ -130,5 +128,4 @@ def test_each_event_counts_at_most_once_and_is_applied_or_kept(
         assert claimed or letter.state in ("open", "discarded")
         effects = DeadLetterAction.objects.filter(letter=letter, action="applied")
         assert effects.count() == (letter.state == "applied")
-    shown = [(entry.player_id, entry.score) for entry in top(BOARD, Order.DESC, 5).entries]
-    assert shown == ([("ada", Decimal(applied))] if applied else [])
+    assert shown(BOARD, 5) == ([("ada", Decimal(applied))] if applied else [])

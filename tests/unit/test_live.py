@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.hints.hint import MAX_PLAYERS, Hint, PlayerTotal, decode, encode
+from apps.leaderboards.rules import plain
 from apps.live.hub import MAX_STREAMS
 from apps.live.mailbox import Mailbox
 from apps.live.movement import Line, moved
-from apps.live.numbers import grouped, plain
+from apps.live.numbers import grouped
 from gamemetrics.stack.applications import STREAM_THREADS
 from tests.builders import CAST, GAME, NOW
 

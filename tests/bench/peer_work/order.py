@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -59,6 +60,38 @@ class Order:
         told: dict[str, Any] = json.loads(os.environ[VARIABLE])
         ranges = {int(partition): (a, b) for partition, (a, b) in told.pop("ranges").items()}
         return cls(ranges=ranges, **told)
+
+
+def work_in_batches(
+    order: Order,
+    connection: Any,
+    apply: Callable[[Any, Sequence[Message]], None],
+    *,
+    most: int,
+    linger: float,
+) -> None:
+    """Apply every message, up to `most` of them in a transaction; `connection` is closed after.
+
+    `linger`: seconds that a batch may wait for its last message.
+    """
+    clock, left = Clock(), order.messages
+    consumer = order.consumer()
+    clock.wait_for_go()
+    consumer.subscribe([order.topic])
+    while left:
+        polled = consumer.consume(most, timeout=linger)
+        messages = [message for message in polled if order.holds(message)]
+        if not messages:
+            continue
+        clock.first()
+        with connection, connection.cursor() as cursor:
+            apply(cursor, messages)
+        for message in messages:
+            consumer.store_offsets(message)
+        left -= len(messages)
+    clock.done()
+    consumer.close()
+    connection.close()
 
 
 @dataclass(kw_only=True, slots=True)

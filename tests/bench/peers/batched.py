@@ -20,7 +20,7 @@ from psycopg2.extras import execute_values
 
 from tests.bench.peer_work.crew import Crew, module
 from tests.bench.peer_work.events import Entry, decode, entries_of, score_of, time_of
-from tests.bench.peer_work.order import Clock, Order
+from tests.bench.peer_work.order import Order, work_in_batches
 from tests.bench.peers import BenchRig, PeerResult
 
 NAME: Final = "plain consumers in batches of 500"
@@ -129,25 +129,8 @@ APPLY: Final[dict[str, Callable[[Any, Sequence[Message]], None]]] = {
 
 def work(order: Order) -> None:
     """Apply every message, a batch a transaction."""
-    apply, clock, left = APPLY[order.job], Clock(), order.messages
     connection = psycopg2.connect(order.database)
-    consumer = order.consumer()
-    clock.wait_for_go()
-    consumer.subscribe([order.topic])
-    while left:
-        polled = consumer.consume(BATCH, timeout=LINGER)
-        messages = [message for message in polled if order.holds(message)]
-        if not messages:
-            continue
-        clock.first()
-        with connection, connection.cursor() as cursor:
-            apply(cursor, messages)
-        for message in messages:
-            consumer.store_offsets(message)
-        left -= len(messages)
-    clock.done()
-    consumer.close()
-    connection.close()
+    work_in_batches(order, connection, APPLY[order.job], most=BATCH, linger=LINGER)
 
 
 def run(rig: BenchRig, events: int) -> PeerResult:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import psycopg2
 from confluent_kafka import Message
 
 from tests.bench.peer_work.crew import Crew, module
-from tests.bench.peer_work.order import Clock, Order
+from tests.bench.peer_work.order import Order, work_in_batches
 from tests.bench.peers import BenchRig, PeerResult
 
 NAME: Final = "floor: COPY and dedup, logging only"
@@ -87,30 +87,17 @@ def _escaped(text: str | None) -> str:
     return text.replace("\\", "\\\\") if "\\" in text else text
 
 
+def log(cursor: Any, messages: Sequence[Message]) -> None:
+    cursor.copy_expert(_COPY, io.StringIO(lines(messages)))
+    cursor.execute(_MOVE)
+
+
 def work(order: Order) -> None:
     """Log every message, a batch a transaction."""
-    clock, left = Clock(), order.messages
     connection = psycopg2.connect(order.database)
     with connection, connection.cursor() as cursor:
         cursor.execute(_STAGE)
-    consumer = order.consumer()
-    clock.wait_for_go()
-    consumer.subscribe([order.topic])
-    while left:
-        polled = consumer.consume(BATCH, timeout=LINGER)
-        messages = [message for message in polled if order.holds(message)]
-        if not messages:
-            continue
-        clock.first()
-        with connection, connection.cursor() as cursor:
-            cursor.copy_expert(_COPY, io.StringIO(lines(messages)))
-            cursor.execute(_MOVE)
-        for message in messages:
-            consumer.store_offsets(message)
-        left -= len(messages)
-    clock.done()
-    consumer.close()
-    connection.close()
+    work_in_batches(order, connection, log, most=BATCH, linger=LINGER)
 
 
 def run(rig: BenchRig, events: int) -> PeerResult:

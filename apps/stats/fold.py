@@ -1,0 +1,136 @@
+"""The SQL by which the stats consumer applies a chunk."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from apps.database.prepared import Prepared
+from apps.ledger import versions
+from apps.stats.locks import BUILD, STATISTICS
+
+# Rows of a game and day among which writers spread: on a single one, every chunk of the game would
+# wait for the commit of the one before.
+SHARDS: Final = 16
+
+# SQL: a breakdown with what another adds to it.
+_ADDED: Final = """s.event_breakdown || (
+         SELECT jsonb_object_agg(d.key, coalesce((s.event_breakdown->>d.key)::bigint, 0)
+                                        + d.value::bigint)
+           FROM jsonb_each_text(EXCLUDED.event_breakdown) AS d)"""
+
+# One statement a chunk: claim, fold to one delta a player (and day), upsert in key order. Equal ids
+# inside the chunk are reduced first: the claim returns an id once, the join would count it twice.
+# A session is claimed like an event: once a day, and whoever claims a day claims all time as well
+# (day -infinity), where it may be known from another day. A player is active anew where the row's
+# count is what this chunk adds: it had none before. Claims are noted for a build that is open and
+# whose builder lives; without one that costs a look into an empty index.
+FOLD: Final = Prepared(
+    "fold_statistics",
+    {"records": "json"},
+    f"""
+WITH records AS MATERIALIZED (
+  SELECT DISTINCT ON (r.event_id) r.*, (r."timestamp" AT TIME ZONE 'UTC')::date AS day
+    FROM json_to_recordset(%(records)s) AS r(
+         "offset" bigint, event_id uuid, event_type text, player_id text, game_id text,
+         "timestamp" timestamptz, session_id text)
+   ORDER BY r.event_id, r."offset"
+), claimed AS (
+  INSERT INTO stats_applied_events (event_id) SELECT event_id FROM records
+      ON CONFLICT (event_id) DO NOTHING RETURNING event_id
+), fresh AS MATERIALIZED (
+  SELECT records.* FROM records JOIN claimed USING (event_id)
+), noted AS (
+  INSERT INTO stats_build_events (event_id)
+  SELECT f.event_id FROM stats_builds AS b JOIN fresh AS f
+      ON b.game_id IS NULL OR b.game_id = f.game_id
+   WHERE b.state = 'building' AND EXISTS (
+         SELECT 1 FROM pg_locks AS l WHERE l.locktype = 'advisory' AND l.objid = {BUILD}
+            AND l.pid = b.backend_pid AND l.granted)
+   ORDER BY f.event_id
+      ON CONFLICT DO NOTHING
+), day_sessions AS (
+  INSERT INTO player_sessions (game_id, player_id, session_id, day)
+  SELECT DISTINCT game_id COLLATE "C", player_id COLLATE "C", session_id COLLATE "C", day
+    FROM fresh WHERE session_id IS NOT NULL ORDER BY 1, 2, 3, 4
+      ON CONFLICT DO NOTHING RETURNING game_id, player_id, session_id, day
+), all_sessions AS (
+  INSERT INTO player_sessions (game_id, player_id, session_id, day)
+  SELECT DISTINCT game_id, player_id, session_id, date '-infinity'
+    FROM day_sessions ORDER BY 1, 2, 3
+      ON CONFLICT DO NOTHING RETURNING game_id, player_id
+), by_type AS MATERIALIZED (
+  SELECT game_id, player_id, day, event_type, count(*) AS n, min("timestamp") AS first_at,
+         max("timestamp") AS last_at
+    FROM fresh GROUP BY game_id, player_id, day, event_type
+), days AS MATERIALIZED (
+  SELECT t.*, coalesce(s.n, 0) AS sessions FROM (
+    SELECT game_id, player_id, day, sum(n)::bigint AS n,
+           jsonb_object_agg(event_type, n) AS breakdown, min(first_at) AS first_at,
+           max(last_at) AS last_at
+      FROM by_type GROUP BY game_id, player_id, day) AS t
+    LEFT JOIN (SELECT game_id, player_id, day, count(*) AS n FROM day_sessions
+                GROUP BY game_id, player_id, day) AS s USING (game_id, player_id, day)
+), totals AS MATERIALIZED (
+  SELECT t.*, coalesce(s.n, 0) AS sessions FROM (
+    SELECT game_id, player_id, sum(n)::bigint AS n, jsonb_object_agg(event_type, n) AS breakdown,
+           min(first_at) AS first_at, max(last_at) AS last_at
+      FROM (SELECT game_id, player_id, event_type, sum(n)::bigint AS n,
+                   min(first_at) AS first_at, max(last_at) AS last_at
+              FROM by_type GROUP BY game_id, player_id, event_type) AS types
+     GROUP BY game_id, player_id) AS t
+    LEFT JOIN (SELECT game_id, player_id, count(*) AS n FROM all_sessions
+                GROUP BY game_id, player_id) AS s USING (game_id, player_id)
+), stored AS (
+  INSERT INTO player_statistics AS s (player_id, game_id, total_events, event_breakdown,
+                                      first_event_at, last_event_at, sessions, version)
+  SELECT player_id, game_id, n, breakdown, first_at, last_at, sessions, {versions.FRESH}
+    FROM totals ORDER BY game_id COLLATE "C", player_id COLLATE "C"
+      ON CONFLICT (player_id, game_id) DO UPDATE SET
+         total_events = s.total_events + EXCLUDED.total_events,
+         event_breakdown = {_ADDED},
+         first_event_at = least(s.first_event_at, EXCLUDED.first_event_at),
+         last_event_at = greatest(s.last_event_at, EXCLUDED.last_event_at),
+         sessions = s.sessions + EXCLUDED.sessions,
+         version = {versions.next_of("s")},
+         updated_at = now()
+  RETURNING s.player_id, s.game_id, s.total_events, s.event_breakdown, s.first_event_at,
+            s.last_event_at, s.sessions, s.version
+), stored_days AS (
+  INSERT INTO player_statistics_daily AS s (game_id, player_id, day, total_events,
+                                            event_breakdown, first_event_at, last_event_at,
+                                            sessions)
+  SELECT game_id, player_id, day, n, breakdown, first_at, last_at, sessions
+    FROM days ORDER BY game_id COLLATE "C", player_id COLLATE "C", day
+      ON CONFLICT (game_id, player_id, day) DO UPDATE SET
+         total_events = s.total_events + EXCLUDED.total_events,
+         event_breakdown = {_ADDED},
+         first_event_at = least(s.first_event_at, EXCLUDED.first_event_at),
+         last_event_at = greatest(s.last_event_at, EXCLUDED.last_event_at),
+         sessions = s.sessions + EXCLUDED.sessions,
+         updated_at = now()
+  RETURNING s.game_id, s.player_id, s.day, s.total_events
+), stored_game_days AS (
+  INSERT INTO game_statistics_daily AS s (game_id, day, shard, total_events, active_players)
+  SELECT game_id, day, pg_backend_pid() % {SHARDS}, sum(d.n),
+         count(*) FILTER (WHERE r.total_events = d.n)
+    FROM days AS d JOIN stored_days AS r USING (game_id, player_id, day)
+   GROUP BY game_id, day ORDER BY game_id COLLATE "C", day
+      ON CONFLICT (game_id, day, shard) DO UPDATE SET
+         total_events = s.total_events + EXCLUDED.total_events,
+         active_players = s.active_players + EXCLUDED.active_players
+), stored_games AS (
+  INSERT INTO game_statistics AS s (game_id, shard, total_events, players)
+  SELECT game_id, pg_backend_pid() % {SHARDS}, sum(t.n),
+         count(*) FILTER (WHERE r.total_events = t.n)
+    FROM totals AS t JOIN stored AS r USING (game_id, player_id)
+   GROUP BY game_id ORDER BY game_id COLLATE "C"
+      ON CONFLICT (game_id, shard) DO UPDATE SET
+         total_events = s.total_events + EXCLUDED.total_events,
+         players = s.players + EXCLUDED.players
+)
+SELECT player_id, game_id, total_events, event_breakdown, first_event_at, last_event_at, sessions,
+       version, (SELECT count(*) FROM claimed), (SELECT count(*) FROM records)
+  FROM stored
+""",
+    before=f"SELECT pg_advisory_xact_lock_shared({STATISTICS})",
+)

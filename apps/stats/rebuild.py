@@ -1,0 +1,190 @@
+"""Statistics from the log, beside the live ones, switched in one transaction."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from django.db import connection, transaction
+
+from apps.stats import build_sql, builds, cache, selectors
+from apps.stats.builds import LogBehind
+from apps.stats.locks import hold_statistics_still
+from apps.stats.models import PlayerStatistics, StatsBuild
+
+logger = logging.getLogger(__name__)
+
+# Blocks of the log a page: 32 MB.
+_PAGE: Final = 4_096
+# Notes a step, and how many may be left for the time in which statistics stand still.
+_NOTES: Final = 100_000
+_FEW_NOTES: Final = 2_000
+_ROUNDS: Final = 20
+# Copies in Redis a step.
+_COPIES: Final = 1_000
+
+
+class Display(Protocol):
+    """Where the steps are shown."""
+
+    def begin(self, title: str, total: int) -> None:
+        """A step of about `total` items begins."""
+
+    def advance(self, items: int) -> None:
+        """So many more are done."""
+
+    def end(self) -> None:
+        """The step is over."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rebuilt:
+    """What a rebuild did: events read, players whose row was another one, seconds."""
+
+    events: int
+    changed: int
+    seconds: float
+    still: float  # seconds in which no event was applied to statistics
+
+
+def rebuild(game_id: str | None, display: Display) -> Rebuilt:
+    """Rebuild the statistics of a game, or of all; events go on arriving and being read.
+
+    Raises AnotherBuild, LogBehind, CacheUnavailable (the statistics are switched then, and the
+    next rebuild brings Redis its copies). Killed at any point, it leaves the live ones as they are
+    or as they were to be.
+    """
+    began = time.monotonic()
+    with builds.alone():
+        _finish_former()
+        _run(build_sql.TABLES)
+        build: StatsBuild | None = None
+        try:
+            with builds.opened(game_id) as build:
+                events = _read_log(game_id, display)
+            events += _follow(display)
+            events, changed, still = _switch(build, events, game_id)
+        except BaseException:
+            if build is not None:
+                builds.settle(build, StatsBuild.FAILED)
+            raise
+        _run(build_sql.DROP)
+        _refresh(display)
+        builds.settle(build, StatsBuild.DONE)
+    seconds = time.monotonic() - began
+    logger.info("statistics rebuilt", extra={"events": events, "changed": changed})
+    return Rebuilt(events=events, changed=changed, seconds=seconds, still=still)
+
+
+def _read_log(game_id: str | None, display: Display) -> int:
+    """Everything that was applied when the build was opened."""
+    ((blocks, about),) = _fetch(build_sql.BLOCKS)
+    found = 0
+    with _step(display, "the log", about):
+        for first in range(0, blocks, _PAGE):
+            scope = {"game_id": game_id, "first": f"({first},0)", "next": f"({first + _PAGE},0)"}
+            ((count,),) = _fetch(build_sql.ADD_LOG, **scope)
+            found += count
+            display.advance(count)
+        ((count,),) = _fetch(build_sql.ADD_LETTERS, game_id=game_id)
+    return int(found + count)
+
+
+def _follow(display: Display) -> int:
+    """What consumers have noted meanwhile, until little is left to do."""
+    found = 0
+    with _step(display, "what came meanwhile", 0):
+        for _ in range(_ROUNDS):
+            with transaction.atomic():
+                added, noted = _take_notes()
+            found += added
+            display.advance(added)
+            if noted <= _FEW_NOTES:
+                break
+    with transaction.atomic():
+        _run(build_sql.SET_BASED)
+        _run(build_sql.ADD_UP)
+    # What came while that was added up.
+    with transaction.atomic():
+        added, _ = _take_notes()
+    return found + added
+
+
+def _take_notes() -> tuple[int, int]:
+    """How many events were added, and how many were noted."""
+    with connection.cursor() as cursor:
+        cursor.execute(build_sql.TAKE_NOTES, {"limit": _NOTES})
+        cursor.execute(build_sql.ADD_NOTED)
+        added, noted = cursor.fetchone()
+    return int(added), int(noted)
+
+
+def _switch(build: StatsBuild, events: int, game_id: str | None) -> tuple[int, int, float]:
+    """All events read, players changed, and the seconds in which statistics stood still."""
+    with transaction.atomic():
+        _run(build_sql.SET_BASED)
+        hold_statistics_still()
+        began = time.monotonic()
+        builds.wait_for_the_log()
+        while True:
+            added, noted = _take_notes()
+            events += added
+            if added < noted:
+                raise LogBehind(f"{noted - added:,} applied events are in no log")
+            if not noted:
+                break
+        _run(build_sql.ADD_TOUCHED)
+        for statement in build_sql.SWITCH:
+            _run(statement, game_id=game_id)
+        ((changed,),) = _fetch("SELECT count(*) FROM rebuilt_changes")
+        builds.switched(build, events=events, changed=changed)
+    return events, int(changed), time.monotonic() - began
+
+
+def _refresh(display: Display) -> None:
+    """Bring Redis what the switch has changed: under newer versions, so in any order."""
+    rows = _fetch("SELECT player_id, game_id, gone FROM rebuilt_changes")
+    with _step(display, "copies in Redis", len(rows)):
+        for first in range(0, len(rows), _COPIES):
+            some = rows[first : first + _COPIES]
+            cache.put(
+                selectors.of_players((player, game) for player, game, gone in some if not gone)
+            )
+            cache.drop([cache.key(game, player) for player, game, gone in some if gone])
+            display.advance(len(some))
+
+
+def _finish_former() -> None:
+    """A build that was switched, and whose builder died before Redis had all copies."""
+    for build in StatsBuild.objects.filter(state=StatsBuild.SWITCHED):
+        rows = PlayerStatistics.objects.filter(updated_at__gte=build.started_at)
+        if build.game_id is not None:
+            rows = rows.filter(game_id=build.game_id)
+        pairs = list(rows.values_list("player_id", "game_id"))
+        for first in range(0, len(pairs), _COPIES):
+            cache.put(selectors.of_players(pairs[first : first + _COPIES]))
+        builds.settle(build, StatsBuild.DONE)
+
+
+@contextmanager
+def _step(display: Display, title: str, total: int) -> Iterator[None]:
+    display.begin(title, total)
+    try:
+        yield
+    finally:
+        display.end()
+
+
+def _run(statement: str, **values: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values or None)
+
+
+def _fetch(statement: str, **values: Any) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values or None)
+        return list(cursor.fetchall())
