@@ -74,9 +74,7 @@ def build(env: Environment, progress: Progress) -> Bridge:
     )
     dsn = DatabaseSettings.read(env).dsn()
     settings = bridge_settings(env)
-    courier = CeleryCourier(
-        app, signing_key=chunk_signing_key(env), most=settings.policy.max_events
-    )
+    courier = CeleryCourier(app, signing_key=chunk_signing_key(env))
     dispatcher = Dispatcher(PostgresReplays(dsn), courier, clock=lambda: datetime.now(UTC))
     holder.append(
         Bridge(

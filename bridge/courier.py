@@ -20,34 +20,15 @@ class CourierUnavailable(Exception):
     """The broker takes no messages."""
 
 
-Parcel = tuple[Consumer, Chunk]
-
-
-def messages(parcels: Iterable[Parcel], most: int) -> list[tuple[Consumer, list[Chunk]]]:
-    """Which chunks share a message: those of a consumer that are sent for the first time, as long
-    as they have `most` events together.
-
-    What was sent before goes alone, since it may have killed the worker that had it.
-    """
-    shared: dict[Consumer, list[Chunk]] = {}
-    found: list[tuple[Consumer, list[Chunk]]] = []
-    for consumer, chunk in parcels:
-        open_ = shared.get(consumer)
-        plain = chunk.sent == 0 and not chunk.refused
-        if plain and open_ and sum(c.events for c in open_) + chunk.events <= most:
-            open_.append(chunk)
-            continue
-        found.append((consumer, [chunk]))
-        if plain:
-            shared[consumer] = found[-1][1]
-    return found
+# What shares one message of a consumer's queue.
+Message = tuple[Consumer, Sequence[Chunk]]
 
 
 class Courier(Protocol):
     """Carries chunks and dead letters; may lose or double them."""
 
-    def send(self, parcels: Sequence[Parcel]) -> None:
-        """Publish each chunk to its consumer's queue.
+    def send(self, messages: Sequence[Message]) -> None:
+        """Publish each message to its consumer's queue.
 
         Raises CourierUnavailable; any of them may have been published then.
         """
@@ -60,19 +41,15 @@ class Courier(Protocol):
 
 
 class CeleryCourier:
-    """The shared Celery app's broker as courier; it needs no Django.
+    """The shared Celery app's broker as courier; it needs no Django."""
 
-    `most`: how many events a message of several chunks may have.
-    """
-
-    def __init__(self, app: Celery, *, signing_key: str, most: int = 1) -> None:
+    def __init__(self, app: Celery, *, signing_key: str) -> None:
         self._app = app
-        self._most = most
         self._signing_key = signing_key
         self._connection: Any = None
         self._client: Redis | None = None
 
-    def send(self, parcels: Sequence[Parcel]) -> None:
+    def send(self, messages: Sequence[Message]) -> None:
         self._publish(
             Task(
                 queue=consumer.queue,
@@ -83,7 +60,7 @@ class CeleryCourier:
                     for chunk in chunks
                 ),
             )
-            for consumer, chunks in messages(parcels, self._most)
+            for consumer, chunks in messages
         )
 
     def send_letters(self, consumer: Consumer, letters: Sequence[int]) -> None:

@@ -19,7 +19,7 @@ from apps.monitoring import metrics
 from bridge.assignment import report_recreated, start
 from bridge.courier import Courier, CourierUnavailable
 from bridge.gauges import Gauges
-from bridge.inflight import Unsent
+from bridge.inflight import Unsent, shared
 from bridge.ledger import Advance, Ledger, LedgerUnavailable, PositionMoved
 from bridge.partition import Partition, unsent
 from bridge.settings import (
@@ -151,8 +151,14 @@ class Bridge:
                 return  # the rest is still due in the next pass
 
     def _send(self, batch: Sequence[Unsent], now: float) -> bool:
+        messages = shared(batch, self.settings.policy.max_events)
         try:
-            self.courier.send([(consumer, held.parcel(consumer)) for held, consumer, _ in batch])
+            self.courier.send(
+                [
+                    (message[0][1], [held.parcel(consumer) for held, consumer, _ in message])
+                    for message in messages
+                ]
+            )
         except CourierUnavailable as error:
             metrics.errors.labels(consumer="bridge", cause="outage").inc()
             logger.warning("broker takes no chunks", extra={"error": str(error)})
@@ -161,11 +167,12 @@ class Bridge:
                 for _, _, other in partition.window.expired(now):
                     other.postpone(now, RETRY_SECONDS)
             return False
-        for _, consumer, lease in batch:
-            reach(Failpoint.BRIDGE_SENT, consumer.value)
-            reason = "lease" if lease.expires_at else "first"
-            metrics.chunks_published.labels(consumer=consumer.value, reason=reason).inc()
-            lease.renew(now)
+        for message in messages:
+            for _, consumer, lease in message:
+                reach(Failpoint.BRIDGE_SENT, consumer.value)
+                reason = "lease" if lease.expires_at else "first"
+                metrics.chunks_published.labels(consumer=consumer.value, reason=reason).inc()
+                lease.renew(now, share=1 / len(message))
         return True
 
     def _read_ledger(self) -> None:

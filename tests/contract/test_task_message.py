@@ -75,7 +75,7 @@ def test_a_message_that_nobody_takes_expires() -> None:
 
 @pytest.mark.parametrize("sent", [SMALL, LARGE], ids=["small", "large"])
 def test_a_worker_is_handed_the_chunk_that_was_sent(broker: Any, sent: Any) -> None:
-    CeleryCourier(app, signing_key=KEY).send([(consumer, sent) for consumer in Consumer])
+    CeleryCourier(app, signing_key=KEY).send([(consumer, [sent]) for consumer in Consumer])
     for consumer in Consumer:
         message = taken(broker, consumer)
         assert message.headers["task"] == consumer.task
@@ -96,7 +96,7 @@ def test_a_message_of_the_release_before_is_read(broker: Any) -> None:
 
 def test_the_depths_are_those_of_the_queues(broker: Any) -> None:
     courier = CeleryCourier(app, signing_key=KEY)
-    courier.send([(Consumer.STATS, SMALL), (Consumer.STATS, LARGE)])
+    courier.send([(Consumer.STATS, [SMALL, LARGE]), (Consumer.STATS, [LARGE])])
     courier.send_letters(Consumer.LOGGING, [1, 2])
     assert courier.depths() == {
         Consumer.LOGGING: 1,

@@ -113,7 +113,8 @@ def test_sharing_a_message_changes_no_row(name: Consumer, seed: int, cache: redi
     together = outcome_of(carried, name, shared=True)
     with connection.cursor() as cursor:
         cursor.execute(
-            "TRUNCATE events, player_statistics, dlq_events, stats_applied_events,"
+            "TRUNCATE events, player_statistics, player_statistics_daily, player_sessions,"
+            " game_statistics, game_statistics_daily, dlq_events, stats_applied_events,"
             " leaderboards_applied_events, leaderboards, applied_chunks CASCADE"
         )
     assert outcome_of(carried, name, shared=False) == together

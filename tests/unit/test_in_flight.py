@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 
+from apps.contract.chunk import Chunk
 from apps.contract.queues import Consumer
 from bridge.backpressure import Bounds
 from bridge.buffer import Buffer, CutPolicy, for_consumer
-from bridge.inflight import Window
+from bridge.courier_fake import FaultyCourier
+from bridge.gauges import Gauges
+from bridge.inflight import Unsent, Window, shared
 from bridge.partition import MOST_QUEUED, Partition, unsent
+from bridge.source_fake import MemorySource, MemoryTopic
 from tests.builders import TOPIC, TOPIC_ID, chunk, record, refused
 
 POLICY = CutPolicy(max_events=3, max_bytes=1_000, linger=0.06)
@@ -81,6 +87,36 @@ def test_what_the_broker_did_not_take_is_due_a_little_later() -> None:
     lease.postpone(50.0, 1.0)
     assert list(window.expired(50.9)) == []
     assert len(list(window.expired(51.0))) == 1
+
+
+def new(*chunks: Chunk) -> list[Unsent]:
+    """The chunks in windows of their own, each due for stats and leaderboards."""
+    found: list[Unsent] = []
+    for one in chunks:
+        window = Window()
+        window.add(one, [Consumer.STATS, Consumer.LEADERBOARDS])
+        found += window.expired(50.0)
+    return found
+
+
+def test_new_chunks_share_a_message_of_their_consumer_up_to_its_size() -> None:
+    due = new(*(chunk([record(n) for n in range(size)]) for size in (2, 3, 1)))
+    sizes = [
+        (message[0][1], [held.chunk.events for held, _, _ in message])
+        for message in shared(due, most=5)
+    ]
+    assert sizes == [
+        (Consumer.STATS, [2, 3]),
+        (Consumer.LEADERBOARDS, [2, 3]),
+        (Consumer.STATS, [1]),
+        (Consumer.LEADERBOARDS, [1]),
+    ]
+
+
+def test_a_chunk_that_was_sent_before_goes_alone() -> None:
+    due = new(*(chunk([record(n)]) for n in range(3)))
+    due[2][2].renew(50.0)
+    assert [len(message) for message in shared(due, most=5)] == [2, 3, 1]
 
 
 def sent_once(consumer: Consumer, now: float) -> Partition:
@@ -159,3 +195,20 @@ def test_a_partition_waits_beyond_its_share_until_half_of_it_is_done(
         window.add(chunk([record(first)], next_offset=first + size), EVERYONE)
     bounds = Bounds(events=100, chunks=10)
     assert bounds.pause(window, 2, paused=paused) is pause
+
+
+def test_a_consumer_is_behind_if_its_queue_holds_as_many_messages_as_are_waited_for() -> None:
+    positions = dict.fromkeys(EVERYONE, 0)
+    partitions = {n: Partition.starting(TOPIC, TOPIC_ID, n, positions) for n in range(3)}
+    for partition in partitions.values():
+        partition.window.add(chunk([record(0)]), [Consumer.STATS])
+        for _, _, lease in partition.window.expired(50.0):
+            lease.renew(50.0, share=1 / 3)
+    courier = FaultyCourier(random=Random(1))
+    topic = MemoryTopic(topic_id=TOPIC_ID, partitions={n: {} for n in range(3)})
+    gauges = Gauges(MemorySource(topic=topic, on_assign=lambda _: None), courier)
+    gauges.refresh(partitions)
+    assert Consumer.STATS not in gauges.behind(partitions)
+    courier.waiting.append((Consumer.STATS, []))
+    gauges.refresh(partitions)
+    assert gauges.behind(partitions)[Consumer.STATS] == 1
