@@ -73,11 +73,12 @@ def build(env: Environment, progress: Progress) -> Bridge:
         on_revoke=lambda: holder[0].revoked(),
     )
     dsn = DatabaseSettings.read(env).dsn()
+    settings = bridge_settings(env)
     courier = CeleryCourier(app, signing_key=chunk_signing_key(env))
     dispatcher = Dispatcher(PostgresReplays(dsn), courier, clock=lambda: datetime.now(UTC))
     holder.append(
         Bridge(
-            bridge_settings(env),
+            settings,
             topic=kafka.topic,
             source=source,
             ledger=PostgresLedger(dsn),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import uuid
 from dataclasses import dataclass, field
 from typing import Final
@@ -21,18 +20,18 @@ LONGEST: Final = 5.0
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CutPolicy:
-    """When a chunk is closed; time in seconds of a monotonic clock that the caller reads."""
+    """When chunks are closed; seconds."""
 
     max_events: int
     max_bytes: int
     linger: float
 
     def pause(self, chunks_in_flight: int) -> float:
-        """How long after a partition's last cut the next may be.
+        """How long after the last cut of all partitions the next may be.
 
-        So an event that comes to an idle partition waits for nobody, and a stream of them is cut
-        at a steady pace, however few come between two cuts: what a chunk costs, whatever is in it,
-        is what small chunks would queue for.
+        So an event that comes to an idle bridge waits for nobody, and a stream of them is cut at a
+        steady pace, however few come between two cuts: what a message costs, whatever is in it, is
+        what small ones would queue for. All partitions are cut together to share the messages.
         """
         return self.linger * min(LONGEST, max(1.0, chunks_in_flight / BUSY_CHUNKS))
 
@@ -46,7 +45,6 @@ class Buffer:
     partition: int
     first_offset: int
     next_offset: int
-    cut_at: float = -math.inf
     bytes: int = 0
     _records: list[Record] = field(default_factory=list)
     _refused: list[Refused] = field(default_factory=list)
@@ -70,18 +68,11 @@ class Buffer:
         self._refused += lost
         self.next_offset = oldest
 
-    def due(self, policy: CutPolicy, chunks_in_flight: int, now: float) -> bool:
-        """Whether the chunk is to be cut now."""
-        return len(self) > 0 and (
-            self.full(policy) or now - self.cut_at >= policy.pause(chunks_in_flight)
-        )
-
     def full(self, policy: CutPolicy) -> bool:
         return len(self) >= policy.max_events or self.bytes >= policy.max_bytes
 
-    def cut(self, now: float) -> Chunk:
+    def cut(self) -> Chunk:
         """Close the chunk; the next one begins where it ends."""
-        self.cut_at = now
         chunk = Chunk(
             topic=self.topic,
             topic_id=self.topic_id,

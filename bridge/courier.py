@@ -20,14 +20,15 @@ class CourierUnavailable(Exception):
     """The broker takes no messages."""
 
 
-Parcel = tuple[Consumer, Chunk]
+# What shares one message of a consumer's queue.
+Message = tuple[Consumer, Sequence[Chunk]]
 
 
 class Courier(Protocol):
     """Carries chunks and dead letters; may lose or double them."""
 
-    def send(self, parcels: Sequence[Parcel]) -> None:
-        """Publish each chunk to its consumer's queue.
+    def send(self, messages: Sequence[Message]) -> None:
+        """Publish each message to its consumer's queue.
 
         Raises CourierUnavailable; any of them may have been published then.
         """
@@ -48,15 +49,18 @@ class CeleryCourier:
         self._connection: Any = None
         self._client: Redis | None = None
 
-    def send(self, parcels: Sequence[Parcel]) -> None:
+    def send(self, messages: Sequence[Message]) -> None:
         self._publish(
             Task(
                 queue=consumer.queue,
                 name=consumer.task,
-                fields=sealed(to_message(chunk), consumer, self._signing_key),
-                place=f"{chunk.partition} [{chunk.first_offset}, {chunk.next_offset})",
+                fields=sealed(to_message(chunks), consumer, self._signing_key),
+                place=", ".join(
+                    f"{chunk.partition} [{chunk.first_offset}, {chunk.next_offset})"
+                    for chunk in chunks
+                ),
             )
-            for consumer, chunk in parcels
+            for consumer, chunks in messages
         )
 
     def send_letters(self, consumer: Consumer, letters: Sequence[int]) -> None:

@@ -8,30 +8,30 @@ from dataclasses import dataclass, field
 from random import Random
 
 from apps.contract.queues import Consumer
-from bridge.courier import CourierUnavailable, Parcel
+from bridge.courier import CourierUnavailable, Message
 
 
 @dataclass(kw_only=True, slots=True)
 class FaultyCourier:
-    """Holds parcels until they are fetched; each rate is a probability."""
+    """Holds messages until they are fetched; each rate is a probability."""
 
     random: Random
     lost: float = 0.0
     doubled: float = 0.0
     refused: float = 0.0
-    waiting: list[Parcel] = field(default_factory=list)
-    sent: list[Parcel] = field(default_factory=list)
+    waiting: list[Message] = field(default_factory=list)
+    sent: list[Message] = field(default_factory=list)
     letters: list[tuple[Consumer, list[int]]] = field(default_factory=list)
 
-    def send(self, parcels: Sequence[Parcel]) -> None:
-        for parcel in parcels:
+    def send(self, messages: Sequence[Message]) -> None:
+        for message in messages:
             # Those before it are published all the same.
             if self.random.random() < self.refused:
                 raise CourierUnavailable("the broker takes no messages")
-            self.sent.append(parcel)
+            self.sent.append(message)
             if self.random.random() < self.lost:
                 continue
-            self.waiting += [parcel] * (2 if self.random.random() < self.doubled else 1)
+            self.waiting += [message] * (2 if self.random.random() < self.doubled else 1)
 
     def send_letters(self, consumer: Consumer, letters: Sequence[int]) -> None:
         if self.random.random() < self.refused:
@@ -45,8 +45,8 @@ class FaultyCourier:
         waiting = Counter(consumer for consumer, _ in self.waiting)
         return {consumer: waiting[consumer] for consumer in Consumer}
 
-    def fetch(self) -> Parcel | None:
-        """Any of the waiting parcels, in no order."""
+    def fetch(self) -> Message | None:
+        """Any of the waiting messages, in no order."""
         if not self.waiting:
             return None
         return self.waiting.pop(self.random.randrange(len(self.waiting)))

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping
+from typing import Final
 
 from apps.contract.queues import Consumer
 from apps.monitoring import metrics
 from bridge.courier import Courier, CourierUnavailable
 from bridge.partition import Partition
 from bridge.source import Source
+
+_ROUNDING: Final = 1e-6
 
 
 class Gauges:
@@ -47,14 +50,14 @@ class Gauges:
         share is taken to be that of their partitions.
         """
         share = len(partitions) / max(1, len(partitions), self._source.partition_count())
-        waiting = Counter(
-            consumer
-            for partition in partitions.values()
-            for held in partition.window.chunks.values()
-            for consumer in held.leases
-        )
+        waiting: defaultdict[Consumer, float] = defaultdict(float)
+        for partition in partitions.values():
+            for held in partition.window.chunks.values():
+                for consumer, lease in held.leases.items():
+                    waiting[consumer] += lease.share
         return {
             consumer: depth
             for consumer, depth in self.depths.items()
-            if depth * share >= waiting[consumer]
+            # Thirds add up to a little less or more than one.
+            if depth * share >= waiting[consumer] - _ROUNDING
         }

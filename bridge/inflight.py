@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -27,11 +27,13 @@ class Lease:
     expires_at: float  # monotonic; 0: not published yet
     seconds: float = FIRST_LEASE
     sent: int = 0  # how often the chunk was published
+    share: float = 1.0  # of the message in which it was published last
     waited: int = 0  # leases in a row that were over while the consumer was behind
 
-    def renew(self, now: float) -> None:
-        """The chunk was published: start the next lease."""
+    def renew(self, now: float, *, share: float = 1.0) -> None:
+        """The chunk was published, as that share of a message: start the next lease."""
         self.sent += 1
+        self.share = share
         self.waited = 0
         if self.sent > STEADY_MESSAGES:
             self.seconds = min(self.seconds * 2, LONGEST_LEASE)
@@ -71,6 +73,32 @@ class InFlight:
 
 
 Unsent = tuple[InFlight, Consumer, Lease]
+
+
+def shared(batch: Iterable[Unsent], most: int) -> list[list[Unsent]]:
+    """What shares a message: chunks that a consumer is sent for the first time, as long as they
+    have `most` events together.
+
+    What was sent before goes alone, since it may have killed the worker that had it; and so does
+    what has a refused message in it.
+    """
+    open_: dict[Consumer, list[Unsent]] = {}
+    found: list[list[Unsent]] = []
+    for unsent in batch:
+        held, consumer, lease = unsent
+        plain = lease.sent == 0 and not held.chunk.refused
+        message = open_.get(consumer) if plain else None
+        if message is not None and held.chunk.events + _events(message) <= most:
+            message.append(unsent)
+            continue
+        found.append([unsent])
+        if plain:
+            open_[consumer] = found[-1]
+    return found
+
+
+def _events(message: Iterable[Unsent]) -> int:
+    return sum(held.chunk.events for held, _, _ in message)
 
 
 @dataclass(kw_only=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 import uuid
 from collections.abc import Callable, Sequence
@@ -18,7 +19,7 @@ from apps.monitoring import metrics
 from bridge.assignment import report_recreated, start
 from bridge.courier import Courier, CourierUnavailable
 from bridge.gauges import Gauges
-from bridge.inflight import Unsent
+from bridge.inflight import Unsent, shared
 from bridge.ledger import Advance, Ledger, LedgerUnavailable, PositionMoved
 from bridge.partition import Partition, unsent
 from bridge.settings import (
@@ -59,6 +60,7 @@ class Bridge:
         self.topic_id: uuid.UUID | None = None
         self.partitions: dict[int, Partition] = {}
         self._assigned: list[int] = []
+        self._cut_at = -math.inf
         self._start_at: float | None = None  # monotonic; when to (re)start the assignment
         self._due = dict.fromkeys(("ledger", "positions", "commit", "prune", "topic"), 0.0)
         self._gauges = Gauges(source, courier)
@@ -121,7 +123,7 @@ class Bridge:
         if not messages or self.topic_id is None:
             return
         reach(Failpoint.BRIDGE_POLLED)
-        now, clock = datetime.now(UTC), time.monotonic()
+        now = datetime.now(UTC)
         for message in messages:
             partition = self.partitions.get(message.partition() or 0)
             if partition is None:
@@ -132,12 +134,14 @@ class Bridge:
             if isinstance(item, Refused):
                 metrics.messages_refused.labels(code=item.code).inc()
             if partition.buffer.full(self.settings.policy):
-                partition.cut(self.settings.policy, 0, clock)
+                partition.cut()
 
     def _cut(self, now: float) -> None:
-        in_flight = self.chunks_in_flight()
-        for partition in self.partitions.values():
-            partition.cut(self.settings.policy, in_flight, now)
+        waiting = [partition for partition in self.partitions.values() if len(partition.buffer)]
+        if waiting and now - self._cut_at >= self.settings.policy.pause(self.chunks_in_flight()):
+            self._cut_at = now
+            for partition in waiting:
+                partition.cut()
 
     def _publish(self, now: float) -> None:
         behind = partial(self._gauges.behind, self.partitions)
@@ -147,8 +151,14 @@ class Bridge:
                 return  # the rest is still due in the next pass
 
     def _send(self, batch: Sequence[Unsent], now: float) -> bool:
+        messages = shared(batch, self.settings.policy.max_events)
         try:
-            self.courier.send([(consumer, held.parcel(consumer)) for held, consumer, _ in batch])
+            self.courier.send(
+                [
+                    (message[0][1], [held.parcel(consumer) for held, consumer, _ in message])
+                    for message in messages
+                ]
+            )
         except CourierUnavailable as error:
             metrics.errors.labels(consumer="bridge", cause="outage").inc()
             logger.warning("broker takes no chunks", extra={"error": str(error)})
@@ -157,11 +167,12 @@ class Bridge:
                 for _, _, other in partition.window.expired(now):
                     other.postpone(now, RETRY_SECONDS)
             return False
-        for _, consumer, lease in batch:
-            reach(Failpoint.BRIDGE_SENT, consumer.value)
-            reason = "lease" if lease.expires_at else "first"
-            metrics.chunks_published.labels(consumer=consumer.value, reason=reason).inc()
-            lease.renew(now)
+        for message in messages:
+            for _, consumer, lease in message:
+                reach(Failpoint.BRIDGE_SENT, consumer.value)
+                reason = "lease" if lease.expires_at else "first"
+                metrics.chunks_published.labels(consumer=consumer.value, reason=reason).inc()
+                lease.renew(now, share=1 / len(message))
         return True
 
     def _read_ledger(self) -> None:

@@ -9,7 +9,7 @@ from typing import Final
 
 from apps.contract.chunk import Record, Refused
 from apps.contract.queues import Consumer
-from bridge.buffer import Buffer, CutPolicy
+from bridge.buffer import Buffer
 from bridge.inflight import Unsent, Window
 from bridge.watermark import Watermark
 
@@ -75,10 +75,10 @@ class Partition:
         self.buffer.add(item, size)
         return True
 
-    def cut(self, policy: CutPolicy, chunks_in_flight: int, now: float) -> None:
-        """Move the buffered messages into the window if they are due."""
-        if self.buffer.due(policy, chunks_in_flight, now):
-            chunk = self.buffer.cut(now)
+    def cut(self) -> None:
+        """Move the buffered messages, if there are any, into the window."""
+        if len(self.buffer):
+            chunk = self.buffer.cut()
             behind = [
                 consumer
                 for consumer, watermark in self.watermarks.items()

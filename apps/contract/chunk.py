@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 import zlib
 from base64 import b64decode, b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
@@ -100,10 +100,23 @@ def decode_records(text: str) -> list[Record]:
     return _records.decode(text)
 
 
-def to_message(chunk: Chunk) -> dict[str, Any]:
-    """Keyword arguments of the chunk's task: JSON-able.
+def joined(chunks: Iterable[Chunk]) -> str:
+    """The records of all chunks, as the JSON text of one array."""
+    return f"[{','.join(chunk.records[1:-1] for chunk in chunks if chunk.events)}]"
 
-    Longer records travel compressed, under `packed`: at every stage up to the task, text within
+
+def to_message(chunks: Sequence[Chunk]) -> dict[str, Any]:
+    """Keyword arguments of the task that carries the chunks: JSON-able.
+
+    One chunk's are its fields; those of several are under `chunks`.
+    """
+    if len(chunks) == 1:
+        return _fields(chunks[0])
+    return {"chunks": [_fields(chunk) for chunk in chunks]}
+
+
+def _fields(chunk: Chunk) -> dict[str, Any]:
+    """Longer records travel compressed, under `packed`: at every stage up to the task, text within
     text costs a copy with every quote escaped, and the broker has to hold it.
     """
     message: dict[str, Any] = msgspec.to_builtins(chunk)
@@ -113,13 +126,22 @@ def to_message(chunk: Chunk) -> dict[str, Any]:
     return message
 
 
-def from_message(arguments: Mapping[str, Any]) -> Chunk:
-    """The chunk of a task's keyword arguments; unknown ones are ignored (rolling upgrades).
+def from_message(arguments: Mapping[str, Any]) -> list[Chunk]:
+    """The chunks of a task's keyword arguments; unknown ones are ignored (rolling upgrades).
 
     Raises ChunkInvalid.
     """
-    fields = dict(arguments)
+    several = arguments.get("chunks")
+    if several is None:
+        return [_chunk(arguments)]
+    if not isinstance(several, list) or not several:
+        raise ChunkInvalid("chunks must be an array of at least one")
+    return [_chunk(fields) for fields in several]
+
+
+def _chunk(arguments: Any) -> Chunk:
     try:
+        fields = dict(arguments)
         if "packed" in fields:
             fields["records"] = unpacked(fields.pop("packed"))
         return msgspec.convert(fields, Chunk)
@@ -127,8 +149,8 @@ def from_message(arguments: Mapping[str, Any]) -> Chunk:
         raise ChunkInvalid(str(error)) from error
 
 
-# The three consumers are sent the same records one after another.
-@lru_cache(maxsize=1)
+# The three consumers are sent the same records, each those of several chunks.
+@lru_cache(maxsize=16)
 def packed(records: str) -> str:
     """Deflated, in base64. Level 1 is as fast as what it spares, and players' events shrink to
     a fifth and less."""

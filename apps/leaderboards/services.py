@@ -28,12 +28,12 @@ class LeaderboardsConsumer:
         decoded = decode_records(records)
         boards, scoring, claimed = _claim(decoded)
         merged = _merge_events(boards, scoring, claimed)
-        repeated = merged.applied + len(merged.refused) < len(scoring)
+        # Who applied a repeated event before, in another cut or from the log, may not have come to
+        # its Redis write.
+        repeated = [record for record in scoring if record.event_id not in claimed]
         return Applied(
             applied=len(decoded) - len(scoring) + merged.applied,
-            # Who applied a repeated event before, in another cut or from the log, may not have
-            # come to its Redis write.
-            changes=_places(boards, decoded) if repeated else merged.changes,
+            changes=[*merged.changes, *_places(boards, repeated)] if repeated else merged.changes,
             refused=merged.refused,
         )
 

@@ -13,7 +13,7 @@ from apps.ledger.door import receive, receive_letters
 
 @shared_task(name=Consumer.LEADERBOARDS.task, queue=Consumer.LEADERBOARDS.queue)
 def apply_chunk(**message: Any) -> None:
-    """Apply one chunk; `message` is what `apps.contract.chunk.to_message` made."""
+    """Apply chunks; `message` is what `apps.contract.chunk.to_message` made."""
     receive(LeaderboardsConsumer(), message)
 
 

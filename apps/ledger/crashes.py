@@ -68,7 +68,7 @@ def apply_by_event(
         if stopping():
             raise StoppedHalfway(StoppedHalfway.__doc__)
     outcome, changes = _finish(consumer, chunk)
-    write_cache(consumer, chunk, changes)
+    write_cache(consumer, [chunk], changes)
     return outcome
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from celery import current_task
@@ -16,7 +16,7 @@ from apps.contract.queues import Consumer
 from apps.contract.seal import SealBroken, unsealed
 from apps.failpoints.points import Failpoint, reach
 from apps.ledger.breaker import Line
-from apps.ledger.persistence import Delivery, persist
+from apps.ledger.persistence import Delivery, persist, persist_together
 from apps.ledger.replays import replay
 from apps.ledger.services import ChunkConsumer
 from apps.monitoring import metrics
@@ -33,16 +33,16 @@ _lines: Final = {consumer: Line() for consumer in Consumer}
 
 
 def receive(consumer: ChunkConsumer, message: Mapping[str, Any]) -> None:
-    """Persist the chunk of a message. Raises GivenUp; the bridge sends again.
+    """Persist the chunks of a message. Raises GivenUp; the bridge sends again.
 
     A message that the bridge did not send is refused: the real one comes by its lease. Without
     memory the process ends at once: what it holds is unknown, and its end is what counts against
     the chunk.
     """
     try:
-        chunk = _opened(consumer, message)
-        if chunk is not None:
-            _receive(consumer, chunk)
+        chunks = _opened(consumer, message)
+        if chunks:
+            _receive(consumer, chunks)
     except MemoryError:
         try:
             logger.critical("no memory left", extra={"consumer": consumer.name.value})
@@ -50,18 +50,23 @@ def receive(consumer: ChunkConsumer, message: Mapping[str, Any]) -> None:
             os._exit(OUT_OF_MEMORY)
 
 
-def _receive(consumer: ChunkConsumer, chunk: Chunk) -> None:
+def _receive(consumer: ChunkConsumer, chunks: Sequence[Chunk]) -> None:
     reach(Failpoint.WORKER_RECEIVED, consumer.name.value)
-    persist(
-        Delivery(
-            consumer=consumer,
-            chunk=chunk,
-            line=_lines[consumer.name],
-            stopping=_stopping,
-            beat=progress.beat,
-            repeated=chunk.sent > 0 or _redelivered(),
-        )
-    )
+    line, redelivered = _lines[consumer.name], _redelivered()
+    # What came before may be what killed who had it: each chunk by itself.
+    new = not redelivered and all(chunk.sent == 0 for chunk in chunks)
+    if not (new and len(chunks) > 1 and persist_together(consumer, chunks, line)):
+        for chunk in chunks:
+            persist(
+                Delivery(
+                    consumer=consumer,
+                    chunk=chunk,
+                    line=line,
+                    stopping=_stopping,
+                    beat=progress.beat,
+                    repeated=chunk.sent > 0 or redelivered,
+                )
+            )
     reach(Failpoint.WORKER_DONE, consumer.name.value)
     progress.beat()
 
@@ -74,15 +79,15 @@ def receive_letters(consumer: ChunkConsumer, message: Mapping[str, Any]) -> None
     progress.beat()
 
 
-def _opened(consumer: ChunkConsumer, message: Mapping[str, Any]) -> Chunk | None:
+def _opened(consumer: ChunkConsumer, message: Mapping[str, Any]) -> list[Chunk]:
     fields = _unsealed(consumer, message)
     if fields is None:
-        return None
+        return []
     try:
         return from_message(fields)
     except ChunkInvalid as error:
         _refuse(consumer, "shape", error)
-        return None
+        return []
 
 
 def _unsealed(consumer: ChunkConsumer, message: Mapping[str, Any]) -> dict[str, Any] | None:

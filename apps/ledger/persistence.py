@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -16,9 +16,11 @@ from apps.contract.chunk import Chunk, epoch
 from apps.ledger import attempts, breakers
 from apps.ledger.breaker import Line
 from apps.ledger.breakers import BreakerTripped
+from apps.ledger.cache import CacheUnavailable
 from apps.ledger.crashes import ATTEMPTS_OF_CHUNK, StoppedHalfway, apply_by_event
 from apps.ledger.failures import Failure, classify
-from apps.ledger.services import ChunkConsumer, Outcome, apply_chunk
+from apps.ledger.services import ChunkConsumer, Outcome, apply_chunk, write_cache
+from apps.ledger.together import apply_together
 from apps.monitoring import metrics
 
 logger = logging.getLogger(__name__)
@@ -76,13 +78,37 @@ def persist(delivery: Delivery) -> Outcome:
         wait = min(wait * 2, LONGEST_WAIT)
 
 
+def persist_together(consumer: ChunkConsumer, chunks: Sequence[Chunk], line: Line) -> bool:
+    """Apply chunks that come for the first time, and write Redis; False where `persist` has to see
+    to each of them. Raises MemoryError."""
+    with metrics.database_write.labels(consumer=consumer.name.value).time():
+        changes = apply_together(consumer, chunks)
+    if changes is None:
+        return False
+    line.in_a_row = 0
+    try:
+        for chunk in chunks:
+            _count(consumer, chunk, line, Outcome(applied=chunk.events))
+        write_cache(consumer, chunks, changes)
+    except (DatabaseError, CacheUnavailable):
+        # They are committed; who finds them done repeats what comes after.
+        connection.close()
+        return False
+    return True
+
+
 def _measured(delivery: Delivery) -> Outcome:
-    chunk, line = delivery.chunk, delivery.line
-    name = delivery.consumer.name.value
-    with metrics.database_write.labels(consumer=name).time():
+    with metrics.database_write.labels(consumer=delivery.consumer.name.value).time():
         outcome = _applied(delivery)
+    _count(delivery.consumer, delivery.chunk, delivery.line, outcome)
+    return outcome
+
+
+def _count(consumer: ChunkConsumer, chunk: Chunk, line: Line, outcome: Outcome) -> None:
+    """Tell of a chunk that is done."""
+    name = consumer.name.value
     if not (line.settled or outcome.redelivered or outcome.permitted):
-        breakers.reset(delivery.consumer.name, datetime.now(UTC))
+        breakers.reset(consumer.name, datetime.now(UTC))
         line.settled = True
         metrics.breaker_tripped.labels(consumer=name).set(0)
     metrics.consumer_stopped.labels(consumer=name).set(0)
@@ -97,7 +123,6 @@ def _measured(delivery: Delivery) -> Outcome:
         processed.labels(consumer=name, outcome="dead").inc(outcome.dead)
         if outcome.dead:
             metrics.errors.labels(consumer=name, cause=Failure.POISON.value).inc(outcome.dead)
-    return outcome
 
 
 def _applied(delivery: Delivery) -> Outcome:

@@ -76,17 +76,18 @@ def apply_chunk(consumer: ChunkConsumer, chunk: Chunk, line: Line | None = None)
             raise
         # The failed transaction is gone; only now is it worth the savepoints to find the event.
         outcome, changes = _transact(consumer, chunk, line, bisect=True)
-    write_cache(consumer, chunk, changes)
+    write_cache(consumer, [chunk], changes)
     return outcome
 
 
-def write_cache(consumer: ChunkConsumer, chunk: Chunk, changes: list[Any]) -> None:
-    """After the commit: bring Redis what the chunk changed. Raises CacheUnavailable."""
+def write_cache(consumer: ChunkConsumer, carried: Sequence[Chunk], changes: list[Any]) -> None:
+    """After the commit: bring Redis what the chunks changed. Raises CacheUnavailable."""
     reach(Failpoint.WORKER_COMMITTED, consumer.name.value)
     if changes:
         consumer.refresh(changes)
         reach(Failpoint.WORKER_CACHED, consumer.name.value)
-        chunks.mark_cached(consumer.name, chunk)
+        for chunk in carried:
+            chunks.mark_cached(consumer.name, chunk)
 
 
 def _transact(

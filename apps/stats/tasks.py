@@ -13,7 +13,7 @@ from apps.stats.services import StatsConsumer
 
 @shared_task(name=Consumer.STATS.task, queue=Consumer.STATS.queue)
 def apply_chunk(**message: Any) -> None:
-    """Apply one chunk; `message` is what `apps.contract.chunk.to_message` made."""
+    """Apply chunks; `message` is what `apps.contract.chunk.to_message` made."""
     receive(StatsConsumer(), message)
 
 

@@ -75,14 +75,14 @@ def test_a_message_that_nobody_takes_expires() -> None:
 
 @pytest.mark.parametrize("sent", [SMALL, LARGE], ids=["small", "large"])
 def test_a_worker_is_handed_the_chunk_that_was_sent(broker: Any, sent: Any) -> None:
-    CeleryCourier(app, signing_key=KEY).send([(consumer, sent) for consumer in Consumer])
+    CeleryCourier(app, signing_key=KEY).send([(consumer, [sent]) for consumer in Consumer])
     for consumer in Consumer:
         message = taken(broker, consumer)
         assert message.headers["task"] == consumer.task
         assert message.delivery_info["routing_key"] == consumer.queue
         arguments, fields, _ = message.decode()
         assert arguments == []
-        assert from_message(unsealed(fields, consumer, KEY)) == sent
+        assert from_message(unsealed(fields, consumer, KEY)) == [sent]
         assert ("packed" in fields) == (len(sent.records) >= WORTH_PACKING)
 
 
@@ -91,12 +91,12 @@ def test_a_message_of_the_release_before_is_read(broker: Any) -> None:
     fields = sealed(msgspec.to_builtins(LARGE), Consumer.STATS, KEY)
     app.send_task(Consumer.STATS.task, kwargs=fields, queue=Consumer.STATS.queue)
     _, arrived, _ = taken(broker, Consumer.STATS).decode()
-    assert from_message(unsealed(arrived, Consumer.STATS, KEY)) == LARGE
+    assert from_message(unsealed(arrived, Consumer.STATS, KEY)) == [LARGE]
 
 
 def test_the_depths_are_those_of_the_queues(broker: Any) -> None:
     courier = CeleryCourier(app, signing_key=KEY)
-    courier.send([(Consumer.STATS, SMALL), (Consumer.STATS, LARGE)])
+    courier.send([(Consumer.STATS, [SMALL, LARGE]), (Consumer.STATS, [LARGE])])
     courier.send_letters(Consumer.LOGGING, [1, 2])
     assert courier.depths() == {
         Consumer.LOGGING: 1,

@@ -83,7 +83,9 @@ def from_the_topic(event: Event, offset: int) -> Record:
 
 def consumed(records: list[Record]) -> None:
     """Every consumer applies every event, or dead-letters it for a listed cause."""
-    carried = from_message(msgspec.json.decode(msgspec.json.encode(to_message(chunk(records)))))
+    (carried,) = from_message(
+        msgspec.json.decode(msgspec.json.encode(to_message([chunk(records)])))
+    )
     for name, consumer in CONSUMERS.items():
         before = set(DeadLetter.objects.values_list("id", flat=True))
         outcome = apply_chunk(consumer, carried)

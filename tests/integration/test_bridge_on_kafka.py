@@ -103,11 +103,12 @@ class Pipeline:
         while not condition():
             assert time.monotonic() < until, f"not in time: {what}"
             self.bridge.step(time.monotonic())
-            while parcel := self.courier.fetch():
-                consumer, chunk = parcel
-                self.applied[consumer] += [r.event_id for r in decode_records(chunk.records)]
-                self.gaps += [(consumer, refused) for refused in chunk.refused]
-                self.ledger.apply(consumer, chunk)
+            while message := self.courier.fetch():
+                consumer, chunks = message
+                for chunk in chunks:
+                    self.applied[consumer] += [r.event_id for r in decode_records(chunk.records)]
+                    self.gaps += [(consumer, refused) for refused in chunk.refused]
+                    self.ledger.apply(consumer, chunk)
 
     def position(self) -> int:
         return min(p.low_watermark for p in self.bridge.partitions.values())

@@ -311,7 +311,7 @@ print("came past it")
 
 def test_a_worker_without_memory_ends_at_once_and_the_attempt_counts(cache: redis.Redis) -> None:
     carried = msgspec.structs.replace(chunk(points_of_the_cast(3)), sent=1)
-    signed = sealed(to_message(carried), Consumer.LOGGING, settings.CHUNK_SIGNING_KEY)
+    signed = sealed(to_message([carried]), Consumer.LOGGING, settings.CHUNK_SIGNING_KEY)
     message = msgspec.json.encode(signed).decode()
     parameters = connection.get_connection_params()
     address = "postgres://{user}:{password}@{host}:{port}/{dbname}".format(**parameters)

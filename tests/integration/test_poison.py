@@ -146,8 +146,8 @@ def test_a_gap_is_a_dead_letter_of_each_consumer_that_lost_it_and_of_no_other(
     ids=["empty", "nul", "random", "escaped nul", "number", "surrogate", "deep"],
 )
 def test_any_bytes_can_be_dead_lettered(raw: bytes, cache: redis.Redis) -> None:
-    carried = from_message(
-        msgspec.json.decode(msgspec.json.encode(to_message(chunk([], refused=[refused(0, raw)]))))
+    (carried,) = from_message(
+        msgspec.json.decode(msgspec.json.encode(to_message([chunk([], refused=[refused(0, raw)])])))
     )
     outcome = apply_chunk(CONSUMERS[Consumer.LOGGING], carried)
     assert outcome.dead == 1

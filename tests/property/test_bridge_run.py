@@ -12,7 +12,7 @@ from confluent_kafka import Message
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apps.contract.chunk import Refused, decode_records
+from apps.contract.chunk import Chunk, Refused, decode_records
 from apps.contract.queues import Consumer
 from bridge.backpressure import Bounds
 from bridge.buffer import CutPolicy
@@ -152,27 +152,31 @@ class World:
         return told
 
     def work(self) -> None:
-        """Let the consumers take some parcels."""
+        """Let the consumers take some messages."""
         for _ in range(self.random.randint(0, 4)):
-            parcel = self.courier.fetch()
-            if parcel is None:
+            message = self.courier.fetch()
+            if message is None:
                 return
-            consumer, chunk = parcel
-            offsets = {record.offset for record in decode_records(chunk.records)}
-            noise = [refused for refused in chunk.refused if refused.consumer is None]
-            if consumer is Consumer.LOGGING:
-                self.letters |= {(chunk.partition, r.offset): r for r in noise}
-            else:
-                assert not noise, "a refused message travels to logging alone"
-                offsets |= self.noise(chunk.partition, chunk.first_offset, chunk.next_offset)
-            offsets |= {refused.offset for refused in noise}
-            for gap in chunk.refused:
-                if gap not in noise:
-                    assert gap.consumer is consumer, "a gap is told to whom it concerns"
-                    lost = [int(number) for number in re.findall(r"\d+", gap.message)[:2]]
-                    self.gaps[consumer, chunk.partition, gap.offset] = range(*lost)
-            self.applied[consumer] |= {(chunk.partition, offset) for offset in offsets}
-            self.ledger.apply(consumer, chunk)
+            consumer, chunks = message
+            for chunk in chunks:
+                self.apply(consumer, chunk)
+
+    def apply(self, consumer: Consumer, chunk: Chunk) -> None:
+        offsets = {record.offset for record in decode_records(chunk.records)}
+        noise = [refused for refused in chunk.refused if refused.consumer is None]
+        if consumer is Consumer.LOGGING:
+            self.letters |= {(chunk.partition, r.offset): r for r in noise}
+        else:
+            assert not noise, "a refused message travels to logging alone"
+            offsets |= self.noise(chunk.partition, chunk.first_offset, chunk.next_offset)
+        offsets |= {refused.offset for refused in noise}
+        for gap in chunk.refused:
+            if gap not in noise:
+                assert gap.consumer is consumer, "a gap is told to whom it concerns"
+                lost = [int(number) for number in re.findall(r"\d+", gap.message)[:2]]
+                self.gaps[consumer, chunk.partition, gap.offset] = range(*lost)
+        self.applied[consumer] |= {(chunk.partition, offset) for offset in offsets}
+        self.ledger.apply(consumer, chunk)
 
     def noise(self, partition: int, first_offset: int, next_offset: int) -> set[int]:
         """Offsets of noise in a range, which stats and leaderboards have nothing to do with."""

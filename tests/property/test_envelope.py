@@ -111,8 +111,8 @@ def test_what_the_api_accepts_the_bridge_reads_as_the_same_event(
 def test_a_record_travels_to_its_consumer_unchanged(body: tuple[bytes, bytes]) -> None:
     records = [parsed(0, body[0]), parsed(1, body[0])]
     carried = chunk(records, refused=[refused(2, bytes(range(256)))])
-    on_the_wire = json.loads(json.dumps({**to_message(carried), "added_in_a_later_release": 1}))
-    arrived = from_message(on_the_wire)
+    on_the_wire = json.loads(json.dumps({**to_message([carried]), "added_in_a_later_release": 1}))
+    (arrived,) = from_message(on_the_wire)
     assert isinstance(arrived, Chunk)
     assert arrived == carried
     assert decode_records(arrived.records) == records

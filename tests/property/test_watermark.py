@@ -56,9 +56,9 @@ def test_chunks_meet_and_hold_every_message_once(valid: dict[int, bool], most: i
         item: Record | Refused = record(offset) if is_event else refused(offset, b"noise")
         buffer.add(item, 100)
         if buffer.full(policy):
-            chunks.append(buffer.cut(now=0.0))
+            chunks.append(buffer.cut())
     if len(buffer):
-        chunks.append(buffer.cut(now=0.0))
+        chunks.append(buffer.cut())
     ends = [0, *(held.next_offset for held in chunks)]
     assert [held.first_offset for held in chunks] == ends[:-1]
     events = [held.offset for cut in chunks for held in decode_records(cut.records)]
@@ -97,7 +97,7 @@ def test_a_partition_is_settled_when_each_consumer_has_done_its_part(
     assert partition.low_watermark == low
     for offset in range(low, 40):
         assert partition.take(record(offset), 100)
-        partition.cut(POLICY, 0, now=float(offset))
+        partition.cut()
     assert not partition.take(record(39), 100)
     for consumer in [*doers, *Consumer]:
         done = [key for key, held in partition.window.chunks.items() if consumer in held.leases]

@@ -77,7 +77,7 @@ def test_what_retention_took_is_spanned_by_the_first_chunk(
 
 def test_each_consumer_that_lost_offsets_is_told_which() -> None:
     partition = started(source_of(range(20, 50)), ledger_at(logging=5, stats=12, leaderboards=20))
-    partition.cut(POLICY, 100, now=1.0)
+    partition.cut()
     ((key, held),) = partition.window.chunks.items()
     assert key == (5, 20)
     assert set(held.leases) == {Consumer.LOGGING, Consumer.STATS}
@@ -91,7 +91,7 @@ def test_each_consumer_that_lost_offsets_is_told_which() -> None:
 def test_what_lies_behind_a_gap_waits_for_no_linger_of_it() -> None:
     partition = started(source_of(range(20, 50)), ledger_at(logging=5, stats=5, leaderboards=5))
     assert partition.take(record(20), 10)
-    partition.cut(POLICY, 100, now=1.0)
+    partition.cut()
     ((key, held),) = partition.window.chunks.items()
     assert (key, held.chunk.events, len(held.chunk.refused)) == ((5, 21), 1, 3)
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 
+from apps.contract.chunk import Chunk
 from apps.contract.queues import Consumer
 from bridge.backpressure import Bounds
 from bridge.buffer import Buffer, CutPolicy, for_consumer
-from bridge.inflight import Window
+from bridge.courier_fake import FaultyCourier
+from bridge.gauges import Gauges
+from bridge.inflight import Unsent, Window, shared
 from bridge.partition import MOST_QUEUED, Partition, unsent
+from bridge.source_fake import MemorySource, MemoryTopic
 from tests.builders import TOPIC, TOPIC_ID, chunk, record, refused
 
 POLICY = CutPolicy(max_events=3, max_bytes=1_000, linger=0.06)
@@ -26,30 +32,12 @@ def buffer_of(offsets: range, *, size: int = 10) -> Buffer:
 
 
 @pytest.mark.parametrize(
-    ("count", "size", "in_flight", "waited", "due"),
-    [
-        (0, 10, 0, 9.0, False),
-        (1, 10, 0, 0.05, False),
-        (1, 10, 0, 0.06, True),
-        (1, 10, 12, 0.11, False),
-        (1, 10, 12, 0.12, True),
-        (3, 10, 6, 0.0, True),
-        (1, 1_000, 6, 0.0, True),
-    ],
-    ids=["empty", "too soon", "in time", "busy", "busy, in time", "full", "heavy"],
+    ("count", "size", "full"),
+    [(0, 10, False), (2, 10, False), (3, 10, True), (1, 1_000, True)],
+    ids=["empty", "room", "full", "heavy"],
 )
-def test_a_chunk_is_cut_when_it_is_full_or_the_last_cut_is_long_ago(
-    count: int, size: int, in_flight: int, waited: float, due: bool
-) -> None:
-    buffer = buffer_of(range(1))
-    buffer.cut(now=100.0)
-    for offset in range(1, 1 + count):
-        buffer.add(record(offset), size)
-    assert buffer.due(POLICY, in_flight, now=100.0 + waited) is due
-
-
-def test_the_first_event_of_an_idle_partition_waits_for_nobody() -> None:
-    assert buffer_of(range(1)).due(POLICY, 0, now=0.0)
+def test_a_chunk_is_full_by_events_or_by_bytes(count: int, size: int, full: bool) -> None:
+    assert buffer_of(range(count), size=size).full(POLICY) is full
 
 
 def test_an_offset_that_came_before_is_not_buffered() -> None:
@@ -60,7 +48,7 @@ def test_an_offset_that_came_before_is_not_buffered() -> None:
 def test_the_first_chunk_begins_at_the_position_though_offsets_are_missing() -> None:
     buffer = buffer_of(range(0))
     buffer.add(record(7), 10)
-    cut = buffer.cut(now=0.0)
+    cut = buffer.cut()
     assert (cut.first_offset, cut.next_offset, cut.events) == (0, 8, 1)
 
 
@@ -77,7 +65,7 @@ def test_a_chunk_is_sent_to_those_who_have_not_done_it() -> None:
     partition = Partition.starting(TOPIC, TOPIC_ID, 0, positions)
     for offset in range(2):
         partition.take(record(offset), 10)
-    partition.cut(POLICY, 0, now=1.0)
+    partition.cut()
     (held,) = partition.window.chunks.values()
     assert set(held.leases) == {Consumer.LOGGING, Consumer.LEADERBOARDS}
 
@@ -99,6 +87,36 @@ def test_what_the_broker_did_not_take_is_due_a_little_later() -> None:
     lease.postpone(50.0, 1.0)
     assert list(window.expired(50.9)) == []
     assert len(list(window.expired(51.0))) == 1
+
+
+def new(*chunks: Chunk) -> list[Unsent]:
+    """The chunks in windows of their own, each due for stats and leaderboards."""
+    found: list[Unsent] = []
+    for one in chunks:
+        window = Window()
+        window.add(one, [Consumer.STATS, Consumer.LEADERBOARDS])
+        found += window.expired(50.0)
+    return found
+
+
+def test_new_chunks_share_a_message_of_their_consumer_up_to_its_size() -> None:
+    due = new(*(chunk([record(n) for n in range(size)]) for size in (2, 3, 1)))
+    sizes = [
+        (message[0][1], [held.chunk.events for held, _, _ in message])
+        for message in shared(due, most=5)
+    ]
+    assert sizes == [
+        (Consumer.STATS, [2, 3]),
+        (Consumer.LEADERBOARDS, [2, 3]),
+        (Consumer.STATS, [1]),
+        (Consumer.LEADERBOARDS, [1]),
+    ]
+
+
+def test_a_chunk_that_was_sent_before_goes_alone() -> None:
+    due = new(*(chunk([record(n)]) for n in range(3)))
+    due[2][2].renew(50.0)
+    assert [len(message) for message in shared(due, most=5)] == [2, 3, 1]
 
 
 def sent_once(consumer: Consumer, now: float) -> Partition:
@@ -177,3 +195,20 @@ def test_a_partition_waits_beyond_its_share_until_half_of_it_is_done(
         window.add(chunk([record(first)], next_offset=first + size), EVERYONE)
     bounds = Bounds(events=100, chunks=10)
     assert bounds.pause(window, 2, paused=paused) is pause
+
+
+def test_a_consumer_is_behind_if_its_queue_holds_as_many_messages_as_are_waited_for() -> None:
+    positions = dict.fromkeys(EVERYONE, 0)
+    partitions = {n: Partition.starting(TOPIC, TOPIC_ID, n, positions) for n in range(3)}
+    for partition in partitions.values():
+        partition.window.add(chunk([record(0)]), [Consumer.STATS])
+        for _, _, lease in partition.window.expired(50.0):
+            lease.renew(50.0, share=1 / 3)
+    courier = FaultyCourier(random=Random(1))
+    topic = MemoryTopic(topic_id=TOPIC_ID, partitions={n: {} for n in range(3)})
+    gauges = Gauges(MemorySource(topic=topic, on_assign=lambda _: None), courier)
+    gauges.refresh(partitions)
+    assert Consumer.STATS not in gauges.behind(partitions)
+    courier.waiting.append((Consumer.STATS, []))
+    gauges.refresh(partitions)
+    assert gauges.behind(partitions)[Consumer.STATS] == 1

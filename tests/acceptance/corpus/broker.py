@@ -96,4 +96,4 @@ def forged(
         records=encode_records([Record.of(invented, first)]),
         accepted_at=[NOW.timestamp()],
     )
-    return to_message(chunk)
+    return to_message([chunk])
