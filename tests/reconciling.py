@@ -21,8 +21,8 @@ from apps.contract.queues import Consumer
 from apps.contract.reading import read
 from apps.ledger.models import ConsumerPosition
 from apps.ledger.services import apply_chunk
+from apps.operations.steps import Silent
 from apps.reconcile.findings import Finding, Kind, Part, Scope
-from apps.reconcile.progress import Silent
 from apps.reconcile.report import Report
 from apps.reconcile.services import reconcile
 from apps.reconcile.topic import Topic

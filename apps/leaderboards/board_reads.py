@@ -1,4 +1,7 @@
-"""Reading a board: from Redis, and where it cannot answer the very same from PostgreSQL."""
+"""Reading a board: from Redis, and where it cannot answer the very same from PostgreSQL.
+
+All raise BoardSwitched.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from apps.leaderboards.cursors import Seek
 from apps.leaderboards.rank_index import BoardPeriod
 from apps.leaderboards.rank_reads import OrderIncomplete, TooDeep
 from apps.leaderboards.ranks import RankMode
+from apps.leaderboards.row_reads import BoardSwitched as BoardSwitched
 from apps.leaderboards.windows import Found, Window
 from apps.ledger.cache import CacheUnavailable
 

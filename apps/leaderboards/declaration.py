@@ -8,10 +8,9 @@ from typing import Final
 
 from django.db import transaction
 
-from apps.leaderboards import locks, log, selectors
-from apps.leaderboards.board_schema import as_json
+from apps.leaderboards import board_store, locks, log, selectors
 from apps.leaderboards.folding import Deltas, scores
-from apps.leaderboards.models import Board, BoardVersion, LeaderboardsAppliedEvent
+from apps.leaderboards.models import Board, LeaderboardsAppliedEvent
 from apps.leaderboards.rules import Definition
 from apps.leaderboards.services import merge
 from apps.ledger.failures import EventRefused
@@ -48,7 +47,7 @@ def declare(definition: Definition, *, by: str, reason: str = "") -> bool:
             return False
         _wait_for_the_log()
         others = selectors.definitions([definition.game_id])
-        _store(definition, by, reason)
+        board_store.declared(definition, by, reason)
         _fill(definition, others)
     return True
 
@@ -59,24 +58,6 @@ def _wait_for_the_log() -> None:
         if time.monotonic() > until:
             raise LogBehind("the log is behind the boards; try again when its queue is drained")
         time.sleep(0.02)
-
-
-def _store(definition: Definition, by: str, reason: str) -> None:
-    pointers = {scoring.pointer for scoring in definition.scoring.values()}
-    (pointer,) = pointers
-    board = Board.objects.create(
-        game_id=definition.game_id,
-        name=definition.name,
-        event_types=sorted(definition.scoring),
-        score=pointer,
-        operator=definition.operator.value,
-        order=definition.order.value,
-        periods=[period.value for period in definition.periods],
-        timezone=definition.timezone,
-        where="" if definition.where is None else definition.where.text,
-        season=definition.season,
-    )
-    BoardVersion.record(board, as_json(definition), by=by, reason=reason)
 
 
 def _fill(definition: Definition, others: Mapping[str, Sequence[Definition]]) -> None:

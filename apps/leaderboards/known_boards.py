@@ -31,6 +31,10 @@ class KnownBoards:
         """The boards that count such an event of the game, as far as is known."""
         return self.games.get(game_id, _NONE).get(event_type, ())
 
+    def claims(self, game_id: str, event_type: str) -> bool:
+        """Whether such an event is claimed: some board counts it, or one that is being built."""
+        return event_type in self.games.get(game_id, _NONE)
+
     def stand(self, stamp: str | None, game_ids: Iterable[str]) -> bool:
         """Whether all that is known of the games was read under this stamp."""
         return stamp is not None and stamp == self.stamp and self.games.keys() >= set(game_ids)
@@ -43,11 +47,15 @@ class KnownBoards:
         """
         keep = stamp is not None and stamp == self.stamp and len(self.games) <= _MOST
         games = dict(self.games) if keep else {}
-        for game_id, found in selectors.definitions(set(game_ids) - games.keys()).items():
+        unknown = set(game_ids) - games.keys()
+        awaited = selectors.awaited(unknown)
+        for game_id, found in selectors.definitions(unknown).items():
             by_type: dict[str, list[Definition]] = defaultdict(list)
             for definition in found:
                 for event_type in definition.scoring:
                     by_type[event_type].append(definition)
+            for event_type in awaited.get(game_id, ()):
+                by_type.setdefault(event_type, [])
             games[game_id] = dict(by_type)
         return KnownBoards(stamp=stamp, games=games)
 

@@ -10,8 +10,9 @@ from typing import Final
 
 from django.db import connection
 
-# Advisory lock number, of our own choosing; nothing else in the database uses it.
+# Advisory lock numbers, of our own choosing; nothing else in the database uses them.
 BOARDS: Final = 7_001
+BUILD: Final = 7_005  # of the session that builds boards
 
 
 def hold_scores_still() -> None:

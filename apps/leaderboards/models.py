@@ -12,6 +12,8 @@ from django.db.models.functions import Now
 from psycopg2.extensions import register_type
 
 from apps.leaderboards import upserts
+from apps.leaderboards.build_models import BoardBuild as BoardBuild
+from apps.leaderboards.build_models import BoardBuildEvent as BoardBuildEvent
 from apps.leaderboards.fields import ExactDecimalField
 from apps.leaderboards.folding import Rows
 from apps.leaderboards.rules import Operator, Order
@@ -51,7 +53,7 @@ class LeaderboardsAppliedEvent(AppliedEvent):
     def release(cls, event_ids: Iterable[str]) -> None:
         """Give back claims of this transaction, of events that turned out to be refused."""
         with connection.cursor() as cursor:
-            cursor.execute(upserts.RELEASE, [sorted(event_ids)])
+            cursor.execute(upserts.RELEASE, {"ids": sorted(event_ids)})
 
 
 class Board(models.Model):
@@ -73,6 +75,9 @@ class Board(models.Model):
         default="", db_default="", help_text="Cron expression in the time zone, as 0 4 1 * *"
     )
     version = models.IntegerField(default=1, db_default=1, help_text="Of its definition")
+    generation = models.IntegerField(
+        default=0, db_default=0, help_text="Of its entries; its orders in Redis bear it"
+    )
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:

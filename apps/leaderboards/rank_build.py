@@ -49,10 +49,13 @@ def _build(builder: Builder) -> bool:
     # One snapshot (a server-side cursor), taken after `begin`: whatever is committed later is
     # written to the build, too.
     rows = selectors.entries(builder.scope).values_list(*selectors.PLACE).iterator(chunk_size=BATCH)
+    scope = builder.scope
+    generations = {(scope.game_id, scope.board): scope.generation}
     while batch := list(islice(rows, BATCH)):
-        if not builder.add(places_of(batch)):
+        if not builder.add(places_of(batch, generations)):
             break
-    built = builder.finish()
+    # Entries of a later generation have no place in this order, which nobody reads any more.
+    built = selectors.is_current(scope) and builder.finish()
     if not built:
         logger.warning("board rebuild was overtaken", extra={"board": str(builder.scope)})
     return built

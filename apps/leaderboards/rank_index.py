@@ -1,11 +1,13 @@
 """Rank order in Redis: one sorted set and one hash a board and period.
 
 Keys of a board's period (one hash tag, so one Redis Cluster slot):
-  lb:{game|board|period|start}:rank    sorted set: score = rank key as a double,
+  lb:{game|board|period|start|gN}:rank sorted set: score = rank key as a double,
                                        member = exact order among equal doubles (`rank_members`)
   lb:{...}:player                      hash: player id -> "<version> <member>";
                                        field "" -> "complete" where every entry is in
   lb:{...}:new:rank, :new:player       the same, while being built aside
+N is the generation of the board's entries: after a switch to others, readers and writers come to
+other keys at once. There is no |gN in the first generation, 0.
 """
 
 from __future__ import annotations
@@ -45,15 +47,18 @@ _kept_up: set[BoardPeriod] = set()
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BoardPeriod:
-    """One board in one period."""
+    """One board in one period, as one generation of its entries has it."""
 
     game_id: str
     board: str
     period: Period
     period_start: datetime
+    generation: int = 0
 
     def keys(self) -> list[str]:
         tag = f"{self.game_id}|{self.board}|{self.period}|{self.period_start:%Y-%m-%dT%H%M}"
+        if self.generation:
+            tag = f"{tag}|g{self.generation}"
         base = "lb:{" + tag.replace("{", "(").replace("}", ")") + "}"
         return [f"{base}:{part}" for part in ("rank", "player", "new:rank", "new:player")]
 
@@ -73,9 +78,12 @@ class Place(NamedTuple):
         return f"{self.version} {member}", double, member
 
 
-def places_of(rows: Iterable[Sequence[Any]]) -> Iterator[Place]:
+def places_of(
+    rows: Iterable[Sequence[Any]], generations: Mapping[tuple[str, str], int]
+) -> Iterator[Place]:
     """From rows of the columns that `upserts` returns and `selectors` selects.
 
+    `generations` by game and board; 0 where there is none, as of the default board.
     Times may be text as PostgreSQL writes it: many rows share a few of them.
     """
     scopes: dict[Any, BoardPeriod] = {}
@@ -86,17 +94,22 @@ def places_of(rows: Iterable[Sequence[Any]]) -> Iterator[Place]:
         if scope is None:
             game_id, board, period, start = key
             scope = scopes[key] = BoardPeriod(
-                game_id=game_id, board=board, period=Period(period), period_start=_moment(start)
+                game_id=game_id,
+                board=board,
+                period=Period(period),
+                period_start=moment(start),
+                generation=generations.get((game_id, board), 0),
             )
         at = times.get(achieved_at)
         if at is None:
-            at = times[achieved_at] = _moment(achieved_at)
+            at = times[achieved_at] = moment(achieved_at)
         yield Place(scope, row[4], row[5], at, row[7])
 
 
-def _moment(value: datetime | str) -> datetime:
-    moment = datetime.fromisoformat(value) if isinstance(value, str) else value
-    return moment.astimezone(UTC)
+def moment(value: datetime | str) -> datetime:
+    """In UTC, of a time or of its text."""
+    told = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return told.astimezone(UTC)
 
 
 def put(places: Iterable[Place]) -> None:
@@ -183,6 +196,15 @@ def mark_incomplete(scope: BoardPeriod) -> None:
     """Have the period's order built anew from PostgreSQL when it is read next."""
     with outages():
         client().hdel(scope.keys()[1], "")
+
+
+def retire(scope: BoardPeriod) -> None:
+    """Let the order go, of a generation that is over, once nobody is reading it any more."""
+    with outages():
+        pipeline = client().pipeline(transaction=False)
+        for key in scope.keys():  # noqa: SIM118  no mapping
+            pipeline.expire(key, _LEASE)
+        pipeline.execute()
 
 
 class Builder:

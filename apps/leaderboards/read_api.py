@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -14,6 +14,7 @@ from ninja import Path, Query, Router
 
 from apps.contract.envelope import EARLIEST
 from apps.leaderboards import board_reads, selectors
+from apps.leaderboards.board_reads import BoardSwitched
 from apps.leaderboards.cursors import CursorExpired, CursorInvalid, Seek, Walk
 from apps.leaderboards.periods import Period
 from apps.leaderboards.rank_index import BoardPeriod
@@ -48,10 +49,14 @@ def read_board(
     Walk with the same `period` and `at`. 400 `cursor_expired`: the period has ended since, or the
     board was defined anew; `cursor_invalid`: it is broken, or of another board or period.
     """
-    view = _View.of(game_id, board, asked)
-    seek = view.seek(asked)
-    found = board_reads.page(view.scope, asked.rank_mode, asked.limit, seek)
-    return answer(200, view.head(found.total) | view.page(found, seek))
+
+    def read() -> HttpResponse:
+        view = _View.of(game_id, board, asked)
+        seek = view.seek(asked)
+        found = board_reads.page(view.scope, asked.rank_mode, asked.limit, seek)
+        return answer(200, view.head(found.total) | view.page(found, seek))
+
+    return _of_one_board(read)
 
 
 @router.get(
@@ -72,19 +77,22 @@ def read_player(
     so that it has 2 * `around` + 1 entries where the board has as many. 404 `not_ranked`: the
     player has no entry in the period.
     """
-    view = _View.of(game_id, board, asked)
-    found = board_reads.around(view.scope, asked.rank_mode, player_id, asked.around)
-    if found is None:
-        raise RequestRefused(
-            404, "not_ranked", f"{player_id!r} has no entry in this period", pointer="/player_id"
-        )
-    page = view.page(found, None)
-    own = [line.player_id for line in found.lines].index(player_id)
-    standing = {
-        "entry": page["entries"][own],
-        "percentile": percentile(found.ranks(RankMode.COMPETITION)[own], found.total),
-    }
-    return answer(200, view.head(found.total) | standing | page)
+
+    def read() -> HttpResponse:
+        view = _View.of(game_id, board, asked)
+        found = board_reads.around(view.scope, asked.rank_mode, player_id, asked.around)
+        if found is None:
+            told = f"{player_id!r} has no entry in this period"
+            raise RequestRefused(404, "not_ranked", told, pointer="/player_id")
+        page = view.page(found, None)
+        own = [line.player_id for line in found.lines].index(player_id)
+        standing = {
+            "entry": page["entries"][own],
+            "percentile": percentile(found.ranks(RankMode.COMPETITION)[own], found.total),
+        }
+        return answer(200, view.head(found.total) | standing | page)
+
+    return _of_one_board(read)
 
 
 @router.post("/leaderboards/{game_id}/{board}/lookup", response={200: LookupOut, REFUSALS: Refusal})
@@ -92,15 +100,27 @@ def look_up(
     request: HttpRequest, game_id: Path[GameId], board: str, body: LookupIn, asked: Query[Asked]
 ) -> HttpResponse:
     """The entries of up to 200 players, as of a list of friends, with their ranks on the board."""
-    view = _View.of(game_id, board, asked)
     wanted = list(dict.fromkeys(body.player_ids))
-    found = board_reads.lookup(view.scope, asked.rank_mode, wanted)
-    ranked = {line.player_id for _, line in found.lines}
-    names = {
-        "entries": view.entries(found.lines),
-        "not_found": [player_id for player_id in wanted if player_id not in ranked],
-    }
-    return answer(200, view.head(found.total) | names)
+
+    def read() -> HttpResponse:
+        view = _View.of(game_id, board, asked)
+        found = board_reads.lookup(view.scope, asked.rank_mode, wanted)
+        ranked = {line.player_id for _, line in found.lines}
+        names = {
+            "entries": view.entries(found.lines),
+            "not_found": [player_id for player_id in wanted if player_id not in ranked],
+        }
+        return answer(200, view.head(found.total) | names)
+
+    return _of_one_board(read)
+
+
+def _of_one_board(read: Callable[[], HttpResponse]) -> HttpResponse:
+    """What `read` answers; once more where the board was switched between definition and rows."""
+    try:
+        return read()
+    except BoardSwitched:
+        return read()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -127,7 +147,11 @@ class _View:
             definition=definition,
             asked=asked,
             scope=BoardPeriod(
-                game_id=game_id, board=board, period=asked.period, period_start=start
+                game_id=game_id,
+                board=board,
+                period=asked.period,
+                period_start=start,
+                generation=definition.generation,
             ),
             period_end=definition.end_of(asked.period, moment),
         )

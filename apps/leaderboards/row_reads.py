@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from django.db import connection, transaction
 
+from apps.leaderboards import selectors
 from apps.leaderboards.cursors import Seek, Side
 from apps.leaderboards.rank_index import BoardPeriod
 from apps.leaderboards.ranks import RankMode
@@ -42,15 +43,19 @@ _RANKS: Final = {
 }
 
 
+class BoardSwitched(Exception):
+    """The board was defined or built anew since the reader asked how it is defined: ask again."""
+
+
 def page(scope: BoardPeriod, mode: RankMode, limit: int, seek: Seek | None) -> Window:
-    """`limit` entries from the top, or next to a place."""
-    with _one_moment():
+    """`limit` entries from the top, or next to a place. Raises BoardSwitched."""
+    with _one_moment(scope):
         return _window(scope, mode, _lines(scope, seek, limit), seek)
 
 
 def around(scope: BoardPeriod, mode: RankMode, player_id: str, each: int) -> Window | None:
-    """The window around a player; None without an entry."""
-    with _one_moment():
+    """The window around a player; None without an entry. Raises BoardSwitched."""
+    with _one_moment(scope):
         found = _rows(_LINES + " AND player_id = %(player_id)s", scope, player_id=player_id)
         if not found:
             return None
@@ -67,8 +72,8 @@ def around(scope: BoardPeriod, mode: RankMode, player_id: str, each: int) -> Win
 
 
 def lookup(scope: BoardPeriod, mode: RankMode, player_ids: Sequence[str]) -> Found:
-    """The entries of these players; one sort of the whole period."""
-    with _one_moment():
+    """The entries of these players; one sort of the whole period. Raises BoardSwitched."""
+    with _one_moment(scope):
         ((total,),) = _rows("SELECT count(*)" + _OF_SCOPE, scope)
         wanted = list(player_ids)
         among = " AND player_id = ANY(%(wanted)s)"
@@ -85,15 +90,25 @@ def lookup(scope: BoardPeriod, mode: RankMode, player_ids: Sequence[str]) -> Fou
 
 
 @contextmanager
-def _one_moment() -> Iterator[None]:
-    """All statements see the same rows; a caller's own transaction is left as it is."""
+def _one_moment(scope: BoardPeriod) -> Iterator[None]:
+    """All statements see the same rows, those of the scope's generation.
+
+    A caller's own transaction is left as it is.
+    """
     if connection.in_atomic_block:
+        _demand_current(scope)
         yield
         return
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        _demand_current(scope)
         yield
+
+
+def _demand_current(scope: BoardPeriod) -> None:
+    if not selectors.is_current(scope):
+        raise BoardSwitched(BoardSwitched.__doc__)
 
 
 def _lines(scope: BoardPeriod, seek: Seek | None, limit: int) -> tuple[Line, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Context, Decimal
 from enum import StrEnum
@@ -58,7 +58,8 @@ class Definition:
     """A board, as data.
 
     `season` is the cron expression of its seasons, empty without; `where` what their data must say
-    of events for them to count.
+    of events for them to count. `generation` is no rule: it tells one making of the board's entries
+    from another, and their orders in Redis.
     """
 
     game_id: str
@@ -70,6 +71,7 @@ class Definition:
     timezone: str = "UTC"
     where: Where | None = None
     season: str = ""
+    generation: int = field(default=0, compare=False)
 
     def start_of(self, period: Period, moment: datetime) -> datetime:
         """When the board's period that holds `moment` began, in UTC; EPOCH for all-time."""

@@ -6,8 +6,11 @@ from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
 
-from django.db.models import Q
+import msgspec
+from django.db.models import OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce
 
+from apps.leaderboards.build_models import BoardBuild
 from apps.leaderboards.filters import where_of_text
 from apps.leaderboards.models import Board, Entry, EntryQuerySet
 from apps.leaderboards.periods import Period
@@ -39,6 +42,15 @@ def definitions(game_ids: Iterable[str]) -> dict[str, list[Definition]]:
     return found
 
 
+def awaited(game_ids: Iterable[str]) -> dict[str, set[str]]:
+    """The event types of boards that are being built, by game."""
+    found: dict[str, set[str]] = defaultdict(set)
+    building = BoardBuild.objects.filter(state=BoardBuild.BUILDING, game_id__in=list(game_ids))
+    for build in building.exclude(definition=""):
+        found[str(build.game_id)].update(msgspec.json.decode(build.definition)["event_types"])
+    return found
+
+
 def definition_of(game_id: str, name: str) -> Definition | None:
     """One board of a game; None where it is not declared."""
     return next((d for d in definitions([game_id])[game_id] if d.name == name), None)
@@ -63,7 +75,23 @@ def definition(board: Board) -> Definition:
         timezone=board.timezone,
         where=where_of_text(board.where),
         season=board.season,
+        generation=board.generation,
     )
+
+
+def generations(game_ids: Iterable[str]) -> dict[tuple[str, str], int]:
+    """Of the boards of these games, by game and board; those without one are in the first, 0."""
+    found = Board.objects.filter(game_id__in=list(game_ids), generation__gt=0)
+    return {
+        (game_id, name): number
+        for game_id, name, number in found.values_list("game_id", "name", "generation")
+    }
+
+
+def is_current(scope: BoardPeriod) -> bool:
+    """Whether the board's entries are still of this generation."""
+    found = generations([scope.game_id])
+    return found.get((scope.game_id, scope.board), 0) == scope.generation
 
 
 def places(touched: Iterable[tuple[str, datetime, str]]) -> list[Place]:
@@ -76,7 +104,13 @@ def places(touched: Iterable[tuple[str, datetime, str]]) -> list[Place]:
     wanted = Q(pk__in=[])
     for (game_id, period_start), players in groups.items():
         wanted |= Q(game_id=game_id, period_start=period_start, player_id__in=players)
-    return list(places_of(Entry.objects.filter(wanted).values_list(*PLACE)))
+    # Of the moment of the rows: those of one generation have no place in the order of another.
+    of_board = Board.objects.filter(game_id=OuterRef("game_id"), name=OuterRef("board"))
+    rows = Entry.objects.filter(wanted).annotate(
+        generation=Coalesce(Subquery(of_board.values("generation")), 0)
+    )
+    found = list(rows.values_list(*PLACE, "generation"))
+    return list(places_of(found, {(row[0], row[1]): row[-1] for row in found}))
 
 
 def entries(scope: BoardPeriod) -> EntryQuerySet:

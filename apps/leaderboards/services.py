@@ -66,8 +66,8 @@ def _claim(records: Sequence[Record]) -> tuple[KnownBoards, list[Record], frozen
 
 
 def _scoring(boards: KnownBoards, records: Iterable[Record]) -> list[Record]:
-    counting = boards.counting
-    return [record for record in records if counting(record.game_id, record.event_type)]
+    claims = boards.claims
+    return [record for record in records if claims(record.game_id, record.event_type)]
 
 
 def _merge_events(
@@ -108,10 +108,13 @@ def _merge_events(
 
 def merge(deltas: Deltas) -> list[Place]:
     """Write the deltas; the places that changed."""
+    generations = {key: found.definition.generation for key, found in deltas.boards.items()}
     return [
         place
         for operator in deltas.operators()
-        for place in rank_index.places_of(Entry.objects.merge(operator, deltas.rows(operator)))
+        for place in rank_index.places_of(
+            Entry.objects.merge(operator, deltas.rows(operator)), generations
+        )
     ]
 
 

@@ -11,23 +11,33 @@ from typing import Any, Final
 import msgspec
 from psycopg2.extensions import new_type
 
-from apps.leaderboards.locks import BOARDS
+from apps.leaderboards.locks import BOARDS, BUILD
 from apps.leaderboards.rules import Operator
 from apps.ledger import versions
+from apps.ledger.builds import ALIVE
 
 _CLAIM: Final = """
 INSERT INTO leaderboards_applied_events (event_id)
 SELECT unnest(%(ids)s::uuid[]) ON CONFLICT (event_id) DO NOTHING RETURNING event_id
 """
 # One round trip, two statements: the second sees what was committed while the first waited for its
-# lock. The ids come back only where some were claimed before.
+# lock. The ids come back only where some were claimed before. Claims are noted for a build that is
+# open and whose builder lives; without one that costs a look into an empty index.
 CLAIM: Final = f"""
 SELECT pg_advisory_xact_lock_shared({BOARDS});
-WITH claimed AS ({_CLAIM})
+WITH claimed AS ({_CLAIM}), noted AS (
+  INSERT INTO board_build_events (event_id)
+  SELECT c.event_id FROM board_builds AS b CROSS JOIN claimed AS c
+   WHERE b.state = 'building' AND {ALIVE.format(lock=BUILD, build="b")}
+      ON CONFLICT DO NOTHING
+)
 SELECT (SELECT stamp::text FROM boards_stamp), CASE WHEN (SELECT count(*) FROM claimed) < %(count)s
        THEN ARRAY(SELECT event_id::text FROM claimed) END
 """
-RELEASE: Final = "DELETE FROM leaderboards_applied_events WHERE event_id = ANY(%s::uuid[])"
+RELEASE: Final = """
+WITH told AS (DELETE FROM board_build_events WHERE event_id = ANY(%(ids)s::uuid[]))
+DELETE FROM leaderboards_applied_events WHERE event_id = ANY(%(ids)s::uuid[])
+"""
 
 VERSION: Final = """
 INSERT INTO board_versions (board_id, version, definition, changed_by, reason)

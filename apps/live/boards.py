@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from django.db import connection
 
 from apps.leaderboards import board_reads, selectors
+from apps.leaderboards.board_reads import BoardSwitched
 from apps.leaderboards.periods import Period
 from apps.leaderboards.rank_index import BoardPeriod
 from apps.leaderboards.ranks import RankMode
@@ -65,13 +66,17 @@ def definition_of(game_id: str, board: str, period: Period) -> Definition:
 
 
 def read(watched: Watched, definition: Definition, now: datetime) -> View:
-    """The board as it stands."""
+    """The board as it stands. Raises BoardSwitched."""
     moment = now
     if watched.day is not None:
         moment = datetime.combine(watched.day, time(), ZoneInfo(definition.timezone))
     start = definition.start_of(watched.period, moment)
     scope = BoardPeriod(
-        game_id=watched.game_id, board=watched.board, period=watched.period, period_start=start
+        game_id=watched.game_id,
+        board=watched.board,
+        period=watched.period,
+        period_start=start,
+        generation=definition.generation,
     )
     found = board_reads.page(scope, watched.rank_mode, watched.limit)
     return View(
@@ -118,13 +123,20 @@ class SharedBoard:
             if self._view is None or self._began <= after:
                 began = clock.monotonic()
                 try:
-                    self._view = read(self.watched, self._defined(began), datetime.now(UTC))
+                    self._view = self._read(began)
                 finally:
                     # A stream's thread lives for long; it must not keep a connection idle.
                     if not connection.in_atomic_block:
                         connection.close()
                 self._began = began
             return self._view
+
+    def _read(self, began: float) -> View:
+        try:
+            return read(self.watched, self._defined(began), datetime.now(UTC))
+        except BoardSwitched:
+            self._definition = None
+            return read(self.watched, self._defined(began), datetime.now(UTC))
 
     def _defined(self, now: float) -> Definition:
         if self._definition is None or now - self._defined_at > _DEFINITION_AGE:

@@ -14,6 +14,7 @@ from django.shortcuts import render
 from django.urls import reverse
 
 from apps.leaderboards import selectors
+from apps.leaderboards.board_reads import BoardSwitched
 from apps.leaderboards.periods import Period
 from apps.leaderboards.rules import Definition, plain
 from apps.live.access import demand_watcher
@@ -52,6 +53,13 @@ def show_board(request: HttpRequest, game_id: str, board: str) -> HttpResponseBa
         if refused.status == 401 and not request.user.is_authenticated:
             return redirect_to_login(request.get_full_path(), reverse("admin:login"))
         return _answer(request, "live/refused.html", {}, 403)
+    try:
+        return _board_page(request, game_id, board)
+    except BoardSwitched:
+        return _board_page(request, game_id, board)
+
+
+def _board_page(request: HttpRequest, game_id: str, board: str) -> HttpResponse:
     boards = {found.name: found for found in selectors.definitions([game_id])[game_id]}
     definition = boards.get(board)
     watched = None if definition is None else _watched(request, definition)

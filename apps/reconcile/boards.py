@@ -122,7 +122,8 @@ class BoardsProjection:
         parameters: dict[str, str | list[str]] = {"game_id": game_id, "players": players}
         with connection.cursor() as cursor:
             cursor.execute(_REBUILD, parameters)
-            changes: Changes = list(places_of(cursor.fetchall()))
+            generations = selectors.generations([game_id])
+            changes: Changes = list(places_of(cursor.fetchall(), generations))
             cursor.execute(_REMOVE, parameters)
             return changes + [
                 BoardPeriod(
@@ -130,6 +131,7 @@ class BoardsProjection:
                     board=row[0],
                     period=Period(row[1]),
                     period_start=row[2].astimezone(UTC),
+                    generation=generations.get((game_id, row[0]), 0),
                 )
                 for row in cursor.fetchall()
             ]

@@ -10,9 +10,9 @@ from django.db import connection
 
 from apps.ledger.cache import client, outages
 from apps.ledger.versions import FRESH
+from apps.operations.steps import step
 from apps.reconcile.findings import Finding, Kind, Part
 from apps.reconcile.job import Job
-from apps.reconcile.progress import step
 from apps.stats import cache, selectors
 from apps.stats.cache import Statistics
 

@@ -6,9 +6,9 @@ import time
 from dataclasses import dataclass
 from typing import Final
 
+from apps.operations.steps import Display, step
 from apps.reconcile import selectors
 from apps.reconcile.findings import Scope
-from apps.reconcile.progress import Display, step
 from apps.reconcile.report import Report
 from apps.reconcile.topic import KafkaUnavailable, Topic
 

@@ -13,11 +13,11 @@ from django.db import transaction
 from apps.contract.chunk import Record, Refused
 from apps.contract.queues import Consumer
 from apps.contract.reading import read
+from apps.operations.steps import step
 from apps.reconcile import given, letters, page, redrive, selectors
 from apps.reconcile.findings import Finding, Kind, Part
 from apps.reconcile.job import Job
 from apps.reconcile.letters import Place
-from apps.reconcile.progress import step
 from apps.reconcile.topic import Topic
 
 _REPLACE: Final = "replace the row by Kafka's message"

@@ -14,14 +14,17 @@ from apps.leaderboards.periods import Period
 from apps.leaderboards.rank_build import rebuild
 from apps.leaderboards.rank_index import BoardPeriod, Place, places_of
 from apps.ledger.cache import client, outages
+from apps.operations.steps import step
 from apps.reconcile import selectors as reading
 from apps.reconcile.findings import Finding, Kind, Part
 from apps.reconcile.job import Job
-from apps.reconcile.progress import step
 
 _PAGE: Final = 2_000
 _SCOPES: Final = """
-SELECT DISTINCT board, period, period_start FROM leaderboards WHERE game_id = %s ORDER BY 1, 2, 3
+SELECT l.*, coalesce(b.generation, 0) FROM (
+  SELECT DISTINCT game_id, board, period, period_start FROM leaderboards WHERE game_id = %s) AS l
+  LEFT JOIN boards AS b ON b.game_id = l.game_id AND b.name = l.board
+ ORDER BY 1, 2, 3, 4
 """
 _PLACES: Final = """
 SELECT game_id, board, period, period_start, player_id, rank_key, achieved_at, version, id
@@ -64,7 +67,7 @@ def compare(job: Job) -> None:
             for odd in _odd_of(scope, sorted(before))
             if odd.found == before[odd.player_id].found
         }
-        if again and rank_index.size(scope) is not None:
+        if again and rank_index.size(scope) is not None and selectors.is_current(scope):
             _tell(job, scope, list(again.values()))
 
 
@@ -74,9 +77,10 @@ def _scopes(game_id: str) -> list[BoardPeriod]:
         return [
             BoardPeriod(
                 game_id=game_id,
-                board=row[0],
-                period=Period(row[1]),
-                period_start=row[2].astimezone(UTC),
+                board=row[1],
+                period=Period(row[2]),
+                period_start=row[3].astimezone(UTC),
+                generation=row[4],
             )
             for row in cursor.fetchall()
         ]
@@ -119,7 +123,7 @@ def _pages(scope: BoardPeriod) -> Iterator[list[Place]]:
             rows = cursor.fetchall()
         if not rows:
             return
-        yield list(places_of(rows))
+        yield list(places_of(rows, {(scope.game_id, scope.board): scope.generation}))
         after = rows[-1][-1]
 
 

@@ -13,9 +13,9 @@ from psycopg2 import errorcodes
 
 from apps.contract.queues import Consumer
 from apps.ledger.coverage import log_covers
+from apps.operations.steps import step
 from apps.reconcile.findings import Finding, Kind, Part
 from apps.reconcile.job import Job
-from apps.reconcile.progress import step
 
 # Players that are looked at while their consumer stands still: some ms.
 _AT_ONCE: Final = 100

@@ -12,9 +12,9 @@ from django.db import connection
 from apps.contract.queues import Consumer
 from apps.leaderboards.rules import DEFAULT_BOARD, default_definition
 from apps.ledger.given import LEDGERS
+from apps.operations.steps import Display, step
 from apps.reconcile import selectors
 from apps.reconcile.findings import Scope
-from apps.reconcile.progress import Display, step
 
 # Ids a page of the walk along an index, and suspects that are looked at again at once.
 _PAGE: Final = 50_000

@@ -14,12 +14,12 @@ from django.db import connection
 
 from apps.contract.queues import Consumer
 from apps.ledger.cache import CacheUnavailable
+from apps.operations.steps import Display
 from apps.reconcile import copies, kafka_log, ledgers, orders, projections
 from apps.reconcile.findings import Part, Scope
 from apps.reconcile.game_totals import GameTotalsProjection
 from apps.reconcile.job import ConsumersBehind, Job
 from apps.reconcile.ledgers import PROJECTIONS
-from apps.reconcile.progress import Display
 from apps.reconcile.projections import LogBehind, NotStill, Projection
 from apps.reconcile.report import Report
 from apps.reconcile.topic import KafkaUnavailable, Topic

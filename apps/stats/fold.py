@@ -6,6 +6,7 @@ from typing import Final
 
 from apps.database.prepared import Prepared
 from apps.ledger import versions
+from apps.ledger.builds import ALIVE
 from apps.stats.locks import BUILD, STATISTICS
 
 # Rows of a game and day among which writers spread: on a single one, every chunk of the game would
@@ -43,9 +44,7 @@ WITH records AS MATERIALIZED (
   INSERT INTO stats_build_events (event_id)
   SELECT f.event_id FROM stats_builds AS b JOIN fresh AS f
       ON b.game_id IS NULL OR b.game_id = f.game_id
-   WHERE b.state = 'building' AND EXISTS (
-         SELECT 1 FROM pg_locks AS l WHERE l.locktype = 'advisory' AND l.objid = {BUILD}
-            AND l.pid = b.backend_pid AND l.granted)
+   WHERE b.state = 'building' AND {ALIVE.format(lock=BUILD, build="b")}
    ORDER BY f.event_id
       ON CONFLICT DO NOTHING
 ), day_sessions AS (

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from django.db import connection, transaction
 
+from apps.ledger.builds import LogBehind
+from apps.operations.steps import Display, step
 from apps.stats import build_sql, builds, cache, selectors
-from apps.stats.builds import LogBehind
 from apps.stats.locks import hold_statistics_still
 from apps.stats.models import PlayerStatistics, StatsBuild
 
@@ -26,19 +25,6 @@ _FEW_NOTES: Final = 2_000
 _ROUNDS: Final = 20
 # Copies in Redis a step.
 _COPIES: Final = 1_000
-
-
-class Display(Protocol):
-    """Where the steps are shown."""
-
-    def begin(self, title: str, total: int) -> None:
-        """A step of about `total` items begins."""
-
-    def advance(self, items: int) -> None:
-        """So many more are done."""
-
-    def end(self) -> None:
-        """The step is over."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,7 +70,7 @@ def _read_log(game_id: str | None, display: Display) -> int:
     """Everything that was applied when the build was opened."""
     ((blocks, about),) = _fetch(build_sql.BLOCKS)
     found = 0
-    with _step(display, "the log", about):
+    with step(display, "the log", about):
         for first in range(0, blocks, _PAGE):
             scope = {"game_id": game_id, "first": f"({first},0)", "next": f"({first + _PAGE},0)"}
             ((count,),) = _fetch(build_sql.ADD_LOG, **scope)
@@ -97,7 +83,7 @@ def _read_log(game_id: str | None, display: Display) -> int:
 def _follow(display: Display) -> int:
     """What consumers have noted meanwhile, until little is left to do."""
     found = 0
-    with _step(display, "what came meanwhile", 0):
+    with step(display, "what came meanwhile", 0):
         for _ in range(_ROUNDS):
             with transaction.atomic():
                 added, noted = _take_notes()
@@ -148,7 +134,7 @@ def _switch(build: StatsBuild, events: int, game_id: str | None) -> tuple[int, i
 def _refresh(display: Display) -> None:
     """Bring Redis what the switch has changed: under newer versions, so in any order."""
     rows = _fetch("SELECT player_id, game_id, gone FROM rebuilt_changes")
-    with _step(display, "copies in Redis", len(rows)):
+    with step(display, "copies in Redis", len(rows)):
         for first in range(0, len(rows), _COPIES):
             some = rows[first : first + _COPIES]
             cache.put(
@@ -168,15 +154,6 @@ def _finish_former() -> None:
         for first in range(0, len(pairs), _COPIES):
             cache.put(selectors.of_players(pairs[first : first + _COPIES]))
         builds.settle(build, StatsBuild.DONE)
-
-
-@contextmanager
-def _step(display: Display, title: str, total: int) -> Iterator[None]:
-    display.begin(title, total)
-    try:
-        yield
-    finally:
-        display.end()
 
 
 def _run(statement: str, **values: Any) -> None:

@@ -13,10 +13,10 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from apps.contract.queues import Consumer
+from apps.ledger import builds
 from apps.ledger.models import ConsumerPosition
 from apps.ledger.services import apply_chunk
-from apps.reconcile.progress import Silent
-from apps.stats import builds
+from apps.operations.steps import Silent
 from apps.stats import cache as copies
 from apps.stats.locks import BUILD
 from apps.stats.models import PlayerStatistics, StatsBuild, StatsBuildEvent

@@ -19,7 +19,7 @@ from apps.contract.chunk import Record
 from apps.contract.queues import Consumer
 from apps.ledger.models import ConsumerPosition
 from apps.ledger.services import apply_chunk
-from apps.reconcile.progress import Silent
+from apps.operations.steps import Silent
 from apps.stats.cache import get
 from apps.stats.models import StatsAppliedEvent, StatsBuild, StatsBuildEvent
 from apps.stats.rebuild import rebuild

@@ -1,4 +1,4 @@
-"""`manage.py rebuild stats`: what was added up from the log, added up again and switched."""
+"""`manage.py rebuild stats|leaderboards`: made anew from the log, and switched."""
 
 from __future__ import annotations
 
@@ -9,10 +9,14 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 
+from apps.leaderboards.builds import Cancelled
+from apps.leaderboards.rebuild import NoSuchBoard
+from apps.leaderboards.rebuild import rebuild as rebuild_boards
+from apps.ledger.builds import AnotherBuild, LogBehind
 from apps.ledger.cache import CacheUnavailable
-from apps.reconcile.progress import display
-from apps.stats.builds import AnotherBuild, LogBehind
-from apps.stats.rebuild import rebuild
+from apps.operations.progress import display
+from apps.operations.steps import Display
+from apps.stats.rebuild import rebuild as rebuild_statistics
 
 
 class Command(BaseCommand):
@@ -24,24 +28,45 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("what", choices=("stats",), help="statistics of players and games")
-        parser.add_argument("--game", help="only this game_id")
+        whats = parser.add_subparsers(dest="what", required=True)
+        stats = whats.add_parser("stats", help="statistics of players and games")
+        boards = whats.add_parser("leaderboards", help="boards as they are defined")
+        for what in (stats, boards):
+            what.add_argument("--game", help="only this game_id")
+        boards.add_argument("--board", help="only this board of the game")
 
     def handle(self, *args: Any, **options: Any) -> None:
         console = Console(width=None if sys.stdout.isatty() else 200)
+        make = {"stats": _statistics, "leaderboards": _boards}[options["what"]]
         try:
-            done = rebuild(options["game"], display(console))
-        except (AnotherBuild, LogBehind) as error:
+            told = make(options, display(console))
+        except (AnotherBuild, LogBehind, NoSuchBoard, Cancelled) as error:
             raise CommandError(str(error)) from error
         except CacheUnavailable as error:
             raise CommandError(
                 f"switched, but Redis has not all copies: {error}; run it again"
             ) from error
-        console.print(
-            f"  {done.events:,} events in {done.seconds:.1f} s,"
-            f" {done.events / max(done.seconds, 0.001):,.0f} events/s;"
-            f" {done.changed:,} players changed; statistics stood still for {done.still:.2f} s",
-            highlight=False,
-            markup=False,
-            soft_wrap=True,
-        )
+        console.print(told, highlight=False, markup=False, soft_wrap=True)
+
+
+def _statistics(options: dict[str, Any], shown: Display) -> str:
+    done = rebuild_statistics(options["game"], shown)
+    return (
+        f"{_pace(done.events, done.seconds)};"
+        f" {done.changed:,} players changed; statistics stood still for {done.still:.2f} s"
+    )
+
+
+def _boards(options: dict[str, Any], shown: Display) -> str:
+    game_id, board = options["game"], options["board"]
+    if board is not None and game_id is None:
+        raise CommandError("--board needs --game")
+    done = rebuild_boards(game_id, board, shown)
+    return (
+        f"{_pace(done.events, done.seconds)}; {done.refused:,} without a score;"
+        f" {done.changed:,} entries changed; boards stood still for {done.still:.2f} s"
+    )
+
+
+def _pace(events: int, seconds: float) -> str:
+    return f"  {events:,} events in {seconds:.1f} s, {events / max(seconds, 0.001):,.0f} events/s"

@@ -14,8 +14,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils.dateparse import parse_date, parse_datetime
 from rich.console import Console
 
+from apps.operations.progress import display
 from apps.reconcile.findings import Part, Scope
-from apps.reconcile.progress import display
 from apps.reconcile.report import Report
 from apps.reconcile.services import AnotherReconcile, Unavailable, reconcile
 

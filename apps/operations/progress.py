@@ -3,40 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Final, Protocol
+from typing import Final
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from apps.operations.steps import Display
+
 LINE_EVERY: Final = 2.0  # seconds, where there is no terminal
-
-
-class Display(Protocol):
-    """Where steps are shown."""
-
-    def begin(self, title: str, total: int) -> None:
-        """A step of about `total` items begins."""
-
-    def advance(self, items: int) -> None:
-        """So many more are done."""
-
-    def end(self) -> None:
-        """The step is over."""
-
-
-class Silent:
-    """For callers with an output of their own."""
-
-    def begin(self, title: str, total: int) -> None:
-        """Shows nothing."""
-
-    def advance(self, items: int) -> None:
-        """Shows nothing."""
-
-    def end(self) -> None:
-        """Shows nothing."""
 
 
 class Lines:
@@ -104,16 +78,6 @@ class Bar:
             # The total was an estimate.
             self._progress.update(self._task, total=max(self._done, 1))
             self._progress.stop()
-
-
-@contextmanager
-def step(display: Display, title: str, total: int) -> Iterator[None]:
-    """A step; it ends with the block, whatever happens in it."""
-    display.begin(title, total)
-    try:
-        yield
-    finally:
-        display.end()
 
 
 def display(console: Console) -> Display:

@@ -1,0 +1,117 @@
+"""What every rebuild from the log begins with: alone, and by a snapshot that nothing slips past.
+
+Consumers note what they claim while a build is open and its builder lives. The snapshot is taken
+while nobody applies anything, so every event is either in it, or noted; never both, never neither.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Final, TypeVar
+
+import psycopg2
+from django.db import Error as DatabaseError
+from django.db import connection, transaction
+
+from apps.contract.queues import Consumer
+from apps.ledger.coverage import log_covers
+
+# Seconds for the log to catch up with a consumer that stands still; ordinarily ms.
+LOG_PATIENCE: Final = 10.0
+# SQL: the builder's session, that of `{build}.backend_pid`, still holds its lock.
+ALIVE: Final = """EXISTS (
+         SELECT 1 FROM pg_locks AS l WHERE l.locktype = 'advisory' AND l.objid = {lock}
+            AND l.pid = {build}.backend_pid AND l.granted)"""
+T = TypeVar("T")
+
+
+class AnotherBuild(Exception):
+    """Another rebuild of the same is at work on this database; let it end."""
+
+
+class LogBehind(Exception):
+    """The log does not hold what was counted from it; try again when its queue is drained."""
+
+
+@contextmanager
+def alone(lock: int) -> Iterator[None]:
+    """The only builder of this database under this advisory lock. Raises AnotherBuild.
+
+    The lock is the session's: it falls when the builder dies, and consumers note nothing more.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SET statement_timeout = 0")
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [lock])
+        if not cursor.fetchone()[0]:
+            cursor.execute("RESET statement_timeout")
+            raise AnotherBuild(AnotherBuild.__doc__)
+    try:
+        yield
+    finally:
+        # A broken session has let it go.
+        with suppress(DatabaseError, psycopg2.Error), connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [lock])
+            cursor.execute("RESET statement_timeout")
+
+
+def is_held(lock: int) -> bool:
+    """Whether this session is still the one of `alone`.
+
+    A builder whose session broke goes on by another one, and has no word any more: the next may be
+    at work.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND objid = %s"
+            " AND pid = pg_backend_pid() AND granted)",
+            [lock],
+        )
+        return bool(cursor.fetchone()[0])
+
+
+@contextmanager
+def opened(still: int, consumer: Consumer, begin: Callable[[], T]) -> Iterator[T]:
+    """What `begin` opens, and a transaction that sees what was applied before, and nothing else.
+
+    `still` is the advisory lock that the consumer shares; `begin` runs while it stands still, and
+    commits. Raises LogBehind.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", [still])
+        try:
+            wait_for_the_log(consumer)
+            build = begin()
+        except BaseException:
+            _release(still)
+            raise
+    with transaction.atomic():
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+                cursor.execute("SELECT txid_current_snapshot()")
+        finally:
+            _release(still)
+        yield build
+
+
+def _release(still: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_unlock(%s)", [still])
+
+
+def backend_pid() -> int:
+    """Of this session in PostgreSQL."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        return int(cursor.fetchone()[0])
+
+
+def wait_for_the_log(consumer: Consumer) -> None:
+    """While the consumer stands still. Raises LogBehind."""
+    until = time.monotonic() + LOG_PATIENCE
+    while not log_covers(consumer):
+        if time.monotonic() > until:
+            raise LogBehind(LogBehind.__doc__)
+        time.sleep(0.02)
