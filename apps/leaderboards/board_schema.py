@@ -150,6 +150,11 @@ def definition_of(game_id: str, given: Mapping[str, Any]) -> Definition:
     return board.definition(game_id)
 
 
+def definition_of_text(game_id: str, text: str) -> Definition:
+    """The board that `as_json` told. Raises BoardInvalid."""
+    return definition_of(game_id, _exact.decode(text))
+
+
 def typed_where(text: str) -> Any:
     """A filter as somebody typed it, JSON or nothing. Raises BoardInvalid."""
     try:

@@ -10,22 +10,23 @@ from typing import Any
 import msgspec
 from django.core.management.base import BaseCommand, CommandError
 
-from apps.leaderboards import selectors
+from apps.leaderboards import changes, selectors
 from apps.leaderboards.board_schema import BoardInvalid, as_json, definition_of, typed_where
 from apps.leaderboards.board_versions import versions
+from apps.leaderboards.build_commands import BuildCommands
 from apps.leaderboards.declaration import BoardConflict, LogBehind, declare
 from apps.leaderboards.models import Board
 from apps.leaderboards.periods import CALENDAR, Period
-from apps.leaderboards.rules import Operator, Order
+from apps.leaderboards.rules import Definition, Operator, Order
 from apps.operations.columns import moment, visible
 
 PLAIN = ("name", "event_types", "score", "operator", "order", "periods", "season", "timezone")
 
 
-class Command(BaseCommand):
+class Command(BuildCommands, BaseCommand):
     """Exit 1, with the reason, where something asked for was not done."""
 
-    help = "Declare, list and show boards."
+    help = "Declare, list, show and change boards."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         commands = parser.add_subparsers(dest="command", required=True)
@@ -35,26 +36,17 @@ class Command(BaseCommand):
         shown.add_argument("game")
         shown.add_argument("name")
         declaring = commands.add_parser("declare", help="fill a new board from the log")
-        declaring.add_argument("game")
-        declaring.add_argument("name")
-        declaring.add_argument(
-            "--event-type", dest="event_types", action="append", required=True, metavar="TYPE"
+        changing = commands.add_parser("change", help="build a board anew, as it is said here")
+        changing.add_argument(
+            "--switch", action="store_true", help="at once, without a look at the report"
         )
-        declaring.add_argument("--score", default="", help="JSON Pointer into data, as /points")
-        declaring.add_argument("--operator", choices=list(Operator), required=True)
-        declaring.add_argument("--order", choices=list(Order), default=Order.DESC)
-        declaring.add_argument(
-            "--period", dest="periods", action="append", choices=list(Period), metavar="PERIOD"
-        )
-        declaring.add_argument("--season", default="", help="cron expression, as '0 4 1 * *'")
-        declaring.add_argument("--timezone", default="UTC")
-        declaring.add_argument("--where", default="{}", help="""JSON, as '{"/mode": "ranked"}'""")
-        declaring.add_argument("--reason", required=True, help="kept with the version")
+        for defining in (declaring, changing):
+            _add_definition(defining)
+        self.add_builds(commands)
 
     def handle(self, *_: Any, **options: Any) -> None:
-        {"list": self._list, "show": self._show, "declare": self._declare}[options["command"]](
-            options
-        )
+        command = options["command"]
+        getattr(self, f"_{command}")(options)
 
     def _list(self, options: dict[str, Any]) -> None:
         boards = Board.objects.order_by("game_id", "name")
@@ -76,17 +68,50 @@ class Command(BaseCommand):
             self.stdout.write(visible(f"{told}: {found.reason}"))
 
     def _declare(self, options: dict[str, Any]) -> None:
-        given = {name: options[name] for name in PLAIN}
-        given["periods"] = given["periods"] or list(CALENDAR)
+        definition = _definition(options)
+        by, reason = _who(), options["reason"]
+        there = Board.objects.filter(game_id=definition.game_id, name=definition.name).exists()
+        if not there and not changes.is_small(definition):
+            self.ask_and_run(definition, by=by, reason=reason, approved=True, new=True)
+            return
         try:
-            given["where"] = typed_where(options["where"])
-            definition = definition_of(options["game"], given)
-            new = declare(definition, by=_who(), reason=options["reason"])
-        except BoardInvalid as error:
-            raise CommandError(f"{error.pointer}: {error}") from error
+            new = declare(definition, by=by, reason=reason)
         except (BoardConflict, LogBehind) as error:
             raise CommandError(str(error)) from error
         self.stdout.write("declared" if new else "was declared so already")
+
+    def _change(self, options: dict[str, Any]) -> None:
+        self.ask_and_run(
+            _definition(options), by=_who(), reason=options["reason"], approved=options["switch"]
+        )
+
+
+def _definition(options: dict[str, Any]) -> Definition:
+    given = {name: options[name] for name in PLAIN}
+    given["periods"] = given["periods"] or list(CALENDAR)
+    try:
+        given["where"] = typed_where(options["where"])
+        return definition_of(options["game"], given)
+    except BoardInvalid as error:
+        raise CommandError(f"{error.pointer}: {error}") from error
+
+
+def _add_definition(parser: ArgumentParser) -> None:
+    parser.add_argument("game")
+    parser.add_argument("name")
+    parser.add_argument(
+        "--event-type", dest="event_types", action="append", required=True, metavar="TYPE"
+    )
+    parser.add_argument("--score", default="", help="JSON Pointer into data, as /points")
+    parser.add_argument("--operator", choices=list(Operator), required=True)
+    parser.add_argument("--order", choices=list(Order), default=Order.DESC)
+    parser.add_argument(
+        "--period", dest="periods", action="append", choices=list(Period), metavar="PERIOD"
+    )
+    parser.add_argument("--season", default="", help="cron expression, as '0 4 1 * *'")
+    parser.add_argument("--timezone", default="UTC")
+    parser.add_argument("--where", default="{}", help="""JSON, as '{"/mode": "ranked"}'""")
+    parser.add_argument("--reason", required=True, help="kept with the version")
 
 
 def _who() -> str:
