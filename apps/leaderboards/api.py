@@ -7,8 +7,12 @@ from typing import Any, Final, Literal
 from django.http import HttpRequest, HttpResponse
 from ninja import Path, Router
 
+from apps.leaderboards import changes
 from apps.leaderboards.board_schema import BoardIn, BoardInvalid, told
-from apps.leaderboards.declaration import BoardConflict, LogBehind, declare
+from apps.leaderboards.build_models import BoardBuild
+from apps.leaderboards.build_schemas import AskedOut
+from apps.leaderboards.changes import BuildPending
+from apps.leaderboards.declaration import BoardConflict, LogBehind
 from apps.leaderboards.selectors import version_of
 from apps.web.answers import answer
 from apps.web.errors import RequestRefused
@@ -21,7 +25,7 @@ router = Router(tags=["leaderboards"])
 REFUSALS = frozenset({400, 401, 403, 404, 409, 503})
 
 
-def _manager(request: HttpRequest) -> bool:
+def demand_manager(request: HttpRequest) -> bool:
     """Before the body is looked at: a stranger learns nothing from validation errors."""
     demand_management(request)
     return True
@@ -37,23 +41,29 @@ class DeclaredOut(BoardIn):
 
 @router.post(
     "/games/{game_id}/leaderboards",
-    auth=_manager,
-    response={frozenset({200, 201}): DeclaredOut, REFUSALS: Refusal},
+    auth=demand_manager,
+    response={frozenset({200, 201}): DeclaredOut, 202: AskedOut, REFUSALS: Refusal},
 )
 def declare_board(request: HttpRequest, game_id: Path[GameId], definition: BoardIn) -> HttpResponse:
     """Declare a board; it is filled from the log. Needs the management key.
 
-    201: declared; 200: it was declared so already; 409: it is declared otherwise; 503: the log
-    is behind the boards, try again.
+    201: declared; 200: it was declared so already; 202: the log has so many of its events that
+    `manage.py board build` has to fill it, and the board is there when that is done; 409: it is
+    declared otherwise (change it by PUT), or its build is under way; 503: the log is behind the
+    boards, try again.
     """
     try:
         declared = definition.definition(game_id)
-        new = declare(declared, by=MANAGEMENT, reason=definition.reason)
+        new = changes.declare_or_ask(declared, by=MANAGEMENT, reason=definition.reason)
     except BoardInvalid as error:
         raise RequestRefused(400, error.code, str(error), pointer=error.pointer) from error
     except BoardConflict as error:
         raise RequestRefused(409, "board_conflict", str(error), pointer="/name") from error
+    except BuildPending as error:
+        raise RequestRefused(409, "build_pending", str(error), pointer="/name") from error
     except LogBehind as error:
         raise RequestRefused(503, "log_behind", str(error), retry_after=5) from error
+    if isinstance(new, BoardBuild):
+        return answer(202, {"status": "success", "build": changes.told(new)})
     body: dict[str, Any] = {"status": "success", "game_id": game_id, **told(declared)}
     return answer(201 if new else 200, {**body, "version": version_of(declared)})
