@@ -21,6 +21,7 @@ from apps.leaderboards.models import Entry
 from apps.leaderboards.periods import EPOCH, Period
 from apps.leaderboards.rank_index import BoardPeriod, places_of
 from apps.leaderboards.rules import Definition
+from apps.ledger.builds import IMPATIENT
 from apps.operations.steps import Display, step
 
 logger = logging.getLogger(__name__)
@@ -108,7 +109,7 @@ def _switch(found: Construction) -> tuple[int, float]:
 def hold_still(found: Construction) -> float:
     """Let no score be applied until this transaction ends, and add what came until now."""
     with connection.cursor() as cursor:
-        cursor.execute(build_sql.SET_BASED)
+        cursor.execute(f"{build_sql.SET_BASED}; {IMPATIENT}")
     hold_scores_still()
     began = time.monotonic()
     builds.wait_for_the_log()

@@ -24,6 +24,11 @@ LOG_PATIENCE: Final = 10.0
 ALIVE: Final = """EXISTS (
          SELECT 1 FROM pg_locks AS l WHERE l.locktype = 'advisory' AND l.objid = {lock}
             AND l.pid = {build}.backend_pid AND l.granted)"""
+# The log takes its time, and what is folded from it too: a snapshot holds nobody up.
+_PATIENT: Final = "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0"
+_RESET: Final = "RESET statement_timeout; RESET idle_in_transaction_session_timeout"
+# SQL: from here on the transaction does hold others up; it ends if its builder is stuck.
+IMPATIENT: Final = "SET LOCAL idle_in_transaction_session_timeout = '30s'"
 T = TypeVar("T")
 
 
@@ -42,10 +47,10 @@ def alone(lock: int) -> Iterator[None]:
     The lock is the session's: it falls when the builder dies, and consumers note nothing more.
     """
     with connection.cursor() as cursor:
-        cursor.execute("SET statement_timeout = 0")
+        cursor.execute(_PATIENT)
         cursor.execute("SELECT pg_try_advisory_lock(%s)", [lock])
         if not cursor.fetchone()[0]:
-            cursor.execute("RESET statement_timeout")
+            cursor.execute(_RESET)
             raise AnotherBuild(AnotherBuild.__doc__)
     try:
         yield
@@ -53,7 +58,7 @@ def alone(lock: int) -> Iterator[None]:
         # A broken session has let it go.
         with suppress(DatabaseError, psycopg2.Error), connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_unlock(%s)", [lock])
-            cursor.execute("RESET statement_timeout")
+            cursor.execute(_RESET)
 
 
 def is_held(lock: int) -> bool:

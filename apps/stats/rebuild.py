@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from django.db import connection, transaction
 
-from apps.ledger.builds import LogBehind
+from apps.ledger.builds import IMPATIENT, LogBehind
 from apps.operations.steps import Display, step
 from apps.stats import build_sql, builds, cache, selectors
 from apps.stats.locks import hold_statistics_still
@@ -112,7 +112,7 @@ def _take_notes() -> tuple[int, int]:
 def _switch(build: StatsBuild, events: int, game_id: str | None) -> tuple[int, int, float]:
     """All events read, players changed, and the seconds in which statistics stood still."""
     with transaction.atomic():
-        _run(build_sql.SET_BASED)
+        _run(f"{build_sql.SET_BASED}; {IMPATIENT}")
         hold_statistics_still()
         began = time.monotonic()
         builds.wait_for_the_log()
