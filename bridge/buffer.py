@@ -14,8 +14,9 @@ from apps.contract.queues import Consumer
 # Chunks in flight beyond which the consumers are behind: what waits anyway is cut in larger chunks,
 # which cost them less an event.
 BUSY_CHUNKS: Final = 6
-# The longest pause, in lingers. A chunk of 500 fills in it at 10,000 events/s in three partitions.
-LONGEST: Final = 5.0
+# Seconds; the longest pause, where the linger is not longer. A consumer that is so far behind needs
+# large chunks, and the other two can wait so long.
+LONGEST: Final = 0.5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,7 +34,8 @@ class CutPolicy:
         steady pace, however few come between two cuts: what a message costs, whatever is in it, is
         what small ones would queue for. All partitions are cut together to share the messages.
         """
-        return self.linger * min(LONGEST, max(1.0, chunks_in_flight / BUSY_CHUNKS))
+        longest = max(self.linger, LONGEST)
+        return min(longest, self.linger * max(1.0, chunks_in_flight / BUSY_CHUNKS))
 
 
 @dataclass(kw_only=True, slots=True)
