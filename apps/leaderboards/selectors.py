@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Final
 
-from django.db.models import Q
-
+from apps.database.prepared import Prepared
 from apps.leaderboards.filters import where_of_text
 from apps.leaderboards.models import Board, Entry, EntryQuerySet
 from apps.leaderboards.periods import Period
@@ -20,11 +19,22 @@ from apps.leaderboards.rules import (
     Scoring,
     default_definition,
 )
+from apps.leaderboards.upserts import as_json
 
 # What `places_of` reads.
 PLACE = (
     *("game_id", "board", "period", "period_start", "player_id"),
     *("rank_key", "achieved_at", "version"),
+)
+_PLACES: Final = Prepared(
+    "read_places",
+    {"touched": "json"},
+    f"""
+SELECT {", ".join(f"l.{column}" for column in PLACE)}
+  FROM json_to_recordset(%(touched)s) AS t(
+       game_id text, period_start timestamptz, player_id text)
+  JOIN leaderboards AS l USING (player_id, game_id, period_start)
+""",
 )
 
 
@@ -68,15 +78,11 @@ def definition(board: Board) -> Definition:
 
 def places(touched: Iterable[tuple[str, datetime, str]]) -> list[Place]:
     """Committed places of (game_id, period_start, player_id), on whatever board."""
-    groups: dict[tuple[str, datetime], set[str]] = defaultdict(set)
-    for game_id, period_start, player_id in touched:
-        groups[game_id, period_start].add(player_id)
-    if not groups:
-        return []
-    wanted = Q(pk__in=[])
-    for (game_id, period_start), players in groups.items():
-        wanted |= Q(game_id=game_id, period_start=period_start, player_id__in=players)
-    return list(places_of(Entry.objects.filter(wanted).values_list(*PLACE)))
+    keys = [
+        {"game_id": game_id, "period_start": period_start, "player_id": player_id}
+        for game_id, period_start, player_id in set(touched)
+    ]
+    return list(places_of(_PLACES.fetch({"touched": as_json(keys)}))) if keys else []
 
 
 def entries(scope: BoardPeriod) -> EntryQuerySet:
