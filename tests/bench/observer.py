@@ -54,7 +54,7 @@ class Plan(msgspec.Struct, kw_only=True, frozen=True):
     starts: dict[int, int]
     interval: float
     result: str
-    consumers: list[str] = [consumer.value for consumer in Consumer]
+    consumers: tuple[str, ...] = tuple(consumer.value for consumer in Consumer)
 
 
 class Seen(msgspec.Struct, kw_only=True, array_like=True):

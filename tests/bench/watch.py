@@ -98,7 +98,7 @@ def watch(rig: Rig, consumers: Sequence[Consumer] = tuple(Consumer)) -> Iterator
         starts=starts,
         interval=LOOK_SECONDS,
         result=str(result),
-        consumers=[consumer.value for consumer in consumers],
+        consumers=tuple(consumer.value for consumer in consumers),
     )
     with rig.child("tests.bench.observer", plan) as observer:
         backend = int(observer.hear(PATIENCE)["backend"])
