@@ -11,9 +11,10 @@ import msgspec
 from apps.contract.chunk import Chunk, Record, Refused, encode_records, epoch
 from apps.contract.queues import Consumer
 
-# Chunks in flight beyond which the consumers are behind: what waits anyway is cut in larger chunks,
-# which cost them less an event.
-BUSY_CHUNKS: Final = 6
+# Cuts in flight beyond which the consumers are behind: what waits anyway is cut in larger chunks,
+# which cost them less an event. At a steady pace it is two: one is being applied, and of the one
+# before it the ledger has not been asked yet.
+BUSY_CUTS: Final = 4
 # Seconds; the longest pause, where the linger is not longer. A consumer that is so far behind needs
 # large chunks, and the other two can wait so long.
 LONGEST: Final = 0.5
@@ -27,7 +28,7 @@ class CutPolicy:
     max_bytes: int
     linger: float
 
-    def pause(self, chunks_in_flight: int) -> float:
+    def pause(self, cuts_in_flight: float) -> float:
         """How long after the last cut of all partitions the next may be.
 
         So an event that comes to an idle bridge waits for nobody, and a stream of them is cut at a
@@ -35,7 +36,7 @@ class CutPolicy:
         what small ones would queue for. All partitions are cut together to share the messages.
         """
         longest = max(self.linger, LONGEST)
-        return min(longest, self.linger * max(1.0, chunks_in_flight / BUSY_CHUNKS))
+        return min(longest, self.linger * max(1.0, cuts_in_flight / BUSY_CUTS))
 
 
 @dataclass(kw_only=True, slots=True)

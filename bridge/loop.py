@@ -118,7 +118,7 @@ class Bridge:
         elif any(len(partition.buffer) for partition in self.partitions.values()):
             # What has come waits for its cut: more may come with it, and a pass for each message
             # would cost more than the message.
-            until_cut = self._cut_at + self.settings.policy.pause(in_flight) - time.monotonic()
+            until_cut = self._cut_at + self._pause() - time.monotonic()
             time.sleep(max(0.0, min(until_cut, self._until_ledger())))
             seconds = 0.0
         else:
@@ -142,6 +142,11 @@ class Bridge:
             if partition.buffer.full(self.settings.policy):
                 partition.cut()
 
+    def _pause(self) -> float:
+        """Seconds between two cuts; a cut makes a chunk of each partition that has something."""
+        cuts = self.chunks_in_flight() / max(1, len(self.partitions))
+        return self.settings.policy.pause(cuts)
+
     def _until_ledger(self) -> float:
         """Seconds until the ledger is looked at again; a pass before it has nothing to do but to
         take what comes."""
@@ -149,7 +154,7 @@ class Bridge:
 
     def _cut(self, now: float) -> None:
         waiting = [partition for partition in self.partitions.values() if len(partition.buffer)]
-        if waiting and now - self._cut_at >= self.settings.policy.pause(self.chunks_in_flight()):
+        if waiting and now - self._cut_at >= self._pause():
             self._cut_at = now
             for partition in waiting:
                 partition.cut()
