@@ -15,6 +15,9 @@ from apps.contract.queues import Consumer
 # which cost them less an event. At a steady pace it is two: one is being applied, and of the one
 # before it the ledger has not been asked yet.
 BUSY_CUTS: Final = 4
+# Full chunks that share a message at most: what a transaction costs by itself is little beside so
+# many events, and a message that fails is taken chunk by chunk all the same.
+SHARED_CHUNKS: Final = 3
 # Seconds; the longest pause, where the linger is not longer. A consumer that is so far behind needs
 # large chunks, and the other two can wait so long.
 LONGEST: Final = 0.5
@@ -27,6 +30,12 @@ class CutPolicy:
     max_events: int
     max_bytes: int
     linger: float
+
+    @property
+    def message_events(self) -> int:
+        """How many events the chunks of one message may have together; strictly one where a chunk
+        is one event."""
+        return 1 if self.max_events == 1 else self.max_events * SHARED_CHUNKS
 
     def pause(self, cuts_in_flight: float) -> float:
         """How long after the last cut of all partitions the next may be.
