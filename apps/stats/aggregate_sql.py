@@ -22,15 +22,17 @@ def readings(event_id: str, at: str, data: str) -> tuple[str, str]:
     For a definition `d` and an event's columns; `data` is jsonb. PostgreSQL's `#>` is an RFC 6901
     pointer but where it counts an array from its end, or takes +1 or 01 for an index.
     """
+    # OFFSET 0: else the planner writes each out wherever it is used, a hundred times in all.
     joined = f"""
     CROSS JOIN LATERAL (SELECT CASE WHEN NOT EXISTS (
            SELECT 1 FROM unnest(d.guarded) AS guard(way)
             WHERE jsonb_typeof({data} #> d.path[:guard.way]) = 'array')
-         THEN {data} #> d.path END AS json) AS found
+         THEN {data} #> d.path END AS json OFFSET 0) AS found
     CROSS JOIN LATERAL (SELECT CASE jsonb_typeof(found.json) WHEN 'number'
-         THEN found.json::text::numeric END AS given) AS n
+         THEN found.json::numeric END AS given OFFSET 0) AS n
     CROSS JOIN LATERAL (SELECT CASE WHEN abs(n.given) < 1e{MAX_DIGITS}
-          AND scale(n.given) <= {MAX_DIGITS} THEN trim_scale(n.given) END AS number) AS reading"""
+          AND scale(n.given) <= {MAX_DIGITS} THEN trim_scale(n.given) END AS number
+        OFFSET 0) AS reading"""
     columns = f"""reading.number AS value,
          CASE WHEN d.operator = 'last' AND reading.number IS NOT NULL THEN {at} END AS last_at,
          CASE WHEN d.operator = 'last' AND reading.number IS NOT NULL THEN {event_id} END
