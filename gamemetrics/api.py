@@ -17,6 +17,7 @@ from apps.ingest.views import post_events
 from apps.leaderboards.api import router as leaderboards
 from apps.leaderboards.read_api import router as standings
 from apps.live.api import router as live
+from apps.stats.aggregate_api import router as aggregates
 from apps.stats.api import router as statistics
 from apps.web.answers import answer, exact_json, refusal
 from apps.web.errors import RequestRefused
@@ -54,6 +55,7 @@ api = NinjaAPI(
     auth=[_reader],
 )
 api.add_router("/v1", statistics)
+api.add_router("/v1", aggregates)
 api.add_router("/v1", leaderboards)
 api.add_router("/v1", live)
 api.add_router("/v1", standings)

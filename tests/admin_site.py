@@ -16,6 +16,8 @@ from django.urls import reverse
 from apps.deadletters.models import DeadLetter, DeadLetterJob
 from apps.events.models import Event
 from apps.leaderboards.models import Entry
+from apps.stats.aggregate_models import StatDefinition
+from apps.stats.aggregates import Definition, Operator
 from apps.stats.models import (
     GameStatistics,
     GameStatisticsDaily,
@@ -35,7 +37,8 @@ PLAYER_DAYS = "stats_playerstatisticsdaily"
 GAMES = "stats_gamestatistics"
 GAME_DAYS = "stats_gamestatisticsdaily"
 BUILDS = "stats_statsbuild"
-COUNTS = (PLAYER_DAYS, GAMES, GAME_DAYS, BUILDS)
+DEFINITIONS = "stats_statdefinition"
+COUNTS = (PLAYER_DAYS, GAMES, GAME_DAYS, BUILDS, DEFINITIONS)
 LISTS = (EVENTS, STATISTICS, ENTRIES, BOARDS, LETTERS, JOBS, *COUNTS)
 SCRIPT = "</pre><img src=x onerror=alert(1)>"
 REVERSED = "\u202eada"
@@ -153,7 +156,19 @@ def new_counts() -> tuple[int, ...]:
         game_id=GAME, day=NOW.date(), shard=0, total_events=3, active_players=1
     )
     build = StatsBuild.objects.create(state=StatsBuild.DONE, backend_pid=1)
-    return day.pk, game.pk, game_day.pk, build.pk
+    StatDefinition.put_in_force(
+        Definition(
+            game_id=GAME,
+            name="damage",
+            event_types=("hit",),
+            pointer="/damage",
+            operator=Operator.SUM,
+        ),
+        1,
+        by="ada",
+        reason="",
+    )
+    return day.pk, game.pk, game_day.pk, build.pk, StatDefinition.objects.get().pk
 
 
 def walked(client: Client, name: str, link: str, **parameters: str) -> Iterator[list[Any]]:

@@ -11,8 +11,9 @@ import msgspec
 from ninja import Schema
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
+from apps.contract import pointers
 from apps.contract.envelope import EVENT_TYPE
-from apps.leaderboards import pointers, seasons
+from apps.leaderboards import seasons
 from apps.leaderboards.filters import Where, WhereInvalid, where_of
 from apps.leaderboards.periods import CALENDAR, Period
 from apps.leaderboards.rules import DEFAULT_BOARD, Definition, Operator, Order, Scoring

@@ -11,8 +11,8 @@ from django.db import connection, models
 from django.db.models.functions import Now
 from psycopg2.extensions import register_type
 
+from apps.database.fields import ExactDecimalField
 from apps.leaderboards import upserts
-from apps.leaderboards.fields import ExactDecimalField
 from apps.leaderboards.folding import Rows
 from apps.leaderboards.rules import Operator, Order
 from apps.ledger.models import AppliedEvent

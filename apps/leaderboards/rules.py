@@ -9,10 +9,10 @@ from decimal import Context, Decimal
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
+from apps.contract.pointers import resolve
 from apps.leaderboards import periods
 from apps.leaderboards.filters import Where
 from apps.leaderboards.periods import CALENDAR, Period
-from apps.leaderboards.pointers import resolve
 from apps.ledger.failures import EventRefused
 
 # A score has at most this many digits before and after the point: wide enough for any game,
