@@ -8,11 +8,12 @@ from typing import Final
 
 from django.db import transaction
 
-from apps.leaderboards import locks, log, selectors
+from apps.leaderboards import decisions, locks, log, selectors
 from apps.leaderboards.board_schema import as_json
-from apps.leaderboards.folding import Deltas, scores
+from apps.leaderboards.folding import Deltas, Scored, scores
 from apps.leaderboards.models import Board, BoardVersion, LeaderboardsAppliedEvent
 from apps.leaderboards.rules import Definition
+from apps.leaderboards.ruling import rule
 from apps.leaderboards.services import merge
 from apps.ledger.failures import EventRefused
 
@@ -46,14 +47,15 @@ def declare(definition: Definition, *, by: str, reason: str = "") -> bool:
                     f"board {definition.name!r} of {definition.game_id!r} is declared otherwise"
                 )
             return False
-        _wait_for_the_log()
+        wait_for_the_log()
         others = selectors.definitions([definition.game_id])
         _store(definition, by, reason)
         _fill(definition, others)
     return True
 
 
-def _wait_for_the_log() -> None:
+def wait_for_the_log() -> None:
+    """Until the log holds what the boards have counted. Raises LogBehind."""
     until = time.monotonic() + LOG_PATIENCE
     while not log.covers_boards():
         if time.monotonic() > until:
@@ -85,10 +87,12 @@ def _fill(definition: Definition, others: Mapping[str, Sequence[Definition]]) ->
     An event of the log that the leaderboards consumer has not applied yet is claimed here and
     counted on the game's other boards too: its chunk, when it comes, finds it applied.
     """
+    rulings = decisions.rulings({definition.game_id: [definition, *others[definition.game_id]]})
     for page in log.pages(definition.game_id, sorted(definition.scoring)):
         claimed = LeaderboardsAppliedEvent.claim(event.event_id for event in page).claimed
         deltas = Deltas()
         refused: list[str] = []
+        ruled: list[tuple[Scored, str]] = []
         for event in page:
             new = event.event_id in claimed
             boards = [definition, *(others[definition.game_id] if new else ())]
@@ -101,8 +105,9 @@ def _fill(definition: Definition, others: Mapping[str, Sequence[Definition]]) ->
                 # was applied already has, at this board, no score.
                 refused += [event.event_id] if new else []
                 continue
-            for scored in found:
-                deltas.add(scored)
+            ruled += [(scored, event.event_id) for scored in found]
+        for scored in rule(rulings, ruled):
+            deltas.add(scored)
         if refused:
             LeaderboardsAppliedEvent.release(refused)
         merge(deltas)

@@ -12,6 +12,10 @@ from django.db.models.functions import Now
 from psycopg2.extensions import register_type
 
 from apps.leaderboards import upserts
+from apps.leaderboards.decision_models import Decision as Decision
+from apps.leaderboards.decision_models import HiddenPlayer as HiddenPlayer
+from apps.leaderboards.decision_models import ModerationAct as ModerationAct
+from apps.leaderboards.decision_models import Tombstone as Tombstone
 from apps.leaderboards.fields import ExactDecimalField
 from apps.leaderboards.folding import Rows
 from apps.leaderboards.rules import Operator, Order
