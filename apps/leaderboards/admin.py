@@ -80,6 +80,7 @@ class BoardAdmin(BoardPages, ReadOnlyAdmin):
                 "score",
                 "event_types",
                 text_column("where"),
+                text_column("bounds"),
                 "periods",
                 text_column("season"),
                 "timezone",

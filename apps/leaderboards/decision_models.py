@@ -129,3 +129,34 @@ class Tombstone(models.Model):
 
     def __str__(self) -> str:
         return f"{self.player_id} gone from {self.game_id}/{self.board} ({self.period})"
+
+
+class Attempts(models.Model):
+    """How many scores of a player a board with bounds has counted in a period.
+
+    The all-time row is there whether the board keeps that period or not, and bears the latest
+    score that was counted.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    game_id = models.TextField(db_collation="C")
+    board = models.TextField(db_collation="C")
+    period = models.TextField(db_collation="C")
+    period_start = models.DateTimeField()
+    player_id = models.TextField(db_collation="C")
+    attempts = models.BigIntegerField()
+    last_at = models.DateTimeField(null=True)
+    last_event = models.UUIDField(null=True)
+    last_score = ExactDecimalField(null=True)
+
+    class Meta:
+        db_table = "board_attempts"
+        constraints = (
+            models.UniqueConstraint(
+                name="board_attempts_key",
+                fields=("player_id", "game_id", "board", "period", "period_start"),
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"attempts of {self.player_id} on {self.game_id}/{self.board} ({self.period})"

@@ -30,7 +30,7 @@ class Rulings:
     """What a worker must know of a game before it counts; never a decision itself.
 
     `hidden`: players with the boards that they are hidden on, "" for every board. `decided`: the
-    boards on which some event was decided upon.
+    boards on which some event was decided upon; on one with bounds any may be, at any time.
     """
 
     hidden: Mapping[str, frozenset[str]] = field(default_factory=dict)
@@ -65,12 +65,13 @@ def rulings(found: Mapping[str, Sequence[Definition]]) -> dict[str, Rulings]:
         cursor.execute(_DECIDED, [[game for game, _ in boards], [name for _, name in boards]])
         for game_id, board in cursor.fetchall():
             decided[game_id].add(board)
+    bounded = {d.game_id for definitions in found.values() for d in definitions if d.bounds}
     return {
         game_id: Rulings(
             hidden={player: frozenset(names) for player, names in hidden[game_id].items()},
             decided=frozenset(decided[game_id]),
         )
-        for game_id in hidden.keys() | decided.keys()
+        for game_id in hidden.keys() | decided.keys() | bounded
     }
 
 

@@ -77,6 +77,7 @@ def _store(definition: Definition, by: str, reason: str) -> None:
         timezone=definition.timezone,
         where="" if definition.where is None else definition.where.text,
         season=definition.season,
+        bounds="" if definition.bounds is None else definition.bounds.text,
     )
     BoardVersion.record(board, as_json(definition), by=by, reason=reason)
 
@@ -88,7 +89,9 @@ def _fill(definition: Definition, others: Mapping[str, Sequence[Definition]]) ->
     counted on the game's other boards too: its chunk, when it comes, finds it applied.
     """
     rulings = decisions.rulings({definition.game_id: [definition, *others[definition.game_id]]})
-    for page in log.pages(definition.game_id, sorted(definition.scoring)):
+    # Bounds are judged in the order of event time.
+    in_order = definition.bounds is not None
+    for page in log.pages(definition.game_id, sorted(definition.scoring), in_order=in_order):
         claimed = LeaderboardsAppliedEvent.claim(event.event_id for event in page).claimed
         deltas = Deltas()
         refused: list[str] = []

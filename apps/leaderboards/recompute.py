@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from datetime import UTC
@@ -11,6 +12,7 @@ from django.db import connection
 
 from apps.contract.queues import Consumer
 from apps.leaderboards import decisions, rank_acts, selectors
+from apps.leaderboards.attempts import Past, key_of, rewrite
 from apps.leaderboards.folding import Deltas, scores
 from apps.leaderboards.log import LoggedEvent
 from apps.leaderboards.models import Entry
@@ -84,17 +86,26 @@ def recompute(definition: Definition, players: Sequence[str]) -> Changes:
 
 def _folded(definition: Definition, players: Sequence[str]) -> Deltas:
     excluded = decisions.exclusions(definition.game_id, players)
-    shown = [one for one in players if not excluded.rulings.hides(definition.name, one)]
+    hidden = {one for one in players if excluded.rulings.hides(definition.name, one)}
+    remember = definition.bounds is not None and definition.bounds.remember
+    # What is remembered of a hidden player goes on, so that to hide and undo is nothing.
+    wanted = players if remember else [one for one in players if one not in hidden]
+    pasts: defaultdict[tuple[str, str, str], Past] = defaultdict(Past)
     deltas = Deltas()
-    for event in _applied(definition, shown) if shown else ():
-        if not excluded.counts(definition.name, event.player_id, event.event_id):
+    for event in _applied(definition, wanted) if wanted else ():
+        if (definition.name, event.event_id) in excluded.uncounted:
             continue
         try:
             found = scores([definition], *event[1:], event.event_id)
         except EventRefused:
             continue  # applied before this board was declared, and no score on it
         for scored in found:
-            deltas.add(scored)
+            if remember:
+                pasts[key_of(scored)].count(scored, event.event_id)
+            if scored.player_id not in hidden:
+                deltas.add(scored)
+    if remember:
+        rewrite(definition, players, pasts)
     return deltas
 
 

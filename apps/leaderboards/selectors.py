@@ -8,6 +8,7 @@ from datetime import datetime
 
 from django.db.models import Q
 
+from apps.leaderboards.bounds import bounds_of_text
 from apps.leaderboards.filters import where_of_text
 from apps.leaderboards.models import Board, Entry, EntryQuerySet, Tombstone
 from apps.leaderboards.periods import Period
@@ -63,6 +64,7 @@ def definition(board: Board) -> Definition:
         timezone=board.timezone,
         where=where_of_text(board.where),
         season=board.season,
+        bounds=bounds_of_text(board.bounds),
     )
 
 
