@@ -45,7 +45,8 @@ class Decision(models.Model):
             models.Index(
                 name="score_decisions_player", fields=("game_id", "board", "player_id", "id")
             ),
-            models.Index(name="score_decisions_state", fields=("game_id", "state", "id")),
+            models.Index(name="score_decisions_game", fields=("game_id", "state", "id")),
+            models.Index(name="score_decisions_state", fields=("state", "id")),
         )
 
     def __str__(self) -> str:

@@ -7,14 +7,16 @@ from typing import Any
 
 import pytest
 import redis
+from django.contrib.auth.models import Permission, User
 from django.core.management import CommandError, call_command
 from django.test import Client
+from django.urls import reverse
 from pytest_django.fixtures import Settings
 
 from apps.contract.queues import Consumer
 from apps.leaderboards import rank_acts
 from apps.leaderboards.declaration import declare
-from apps.leaderboards.models import Decision, HiddenPlayer, ModerationAct
+from apps.leaderboards.models import Decision, Entry, HiddenPlayer, ModerationAct
 from apps.ledger.cache import CacheUnavailable
 from apps.ledger.models import ConsumerPosition
 from apps.ledger.services import apply_chunk
@@ -186,3 +188,58 @@ def test_the_same_from_a_shell(manager: Client) -> None:
         shell("hide", GAME, "ada", "--board", "nowhere", "--reason", "a bot")
     with pytest.raises(CommandError, match="no event id"):
         shell("remove", GAME, "race", "x", "--reason", "a bot")
+
+
+@pytest.fixture
+def admin(manager: Client) -> Client:
+    manager.force_login(User.objects.create_superuser("operator"))
+    return manager
+
+
+def acted(admin: Client, model: str, deed: str, *rows: Any, reason: str = "a bot") -> Any:
+    """As an operator does it: selects, is asked why, and says it."""
+    address = reverse(f"admin:leaderboards_{model}_changelist")
+    selected = [str(row.pk) for row in rows]
+    asked = admin.post(address, {"action": deed, "_selected_action": selected})
+    assert 'name="reason"' in asked.content.decode()
+    form = {"_selected_action": selected, "reason": reason}
+    return admin.post(reverse(f"admin:leaderboards_{model}_act", args=(deed,)), form)
+
+
+def test_an_operator_releases_removes_hides_and_undoes_in_the_admin(admin: Client) -> None:
+    first, second = Decision.objects.order_by("id")
+    listed = admin.get(reverse("admin:leaderboards_decision_changelist"), {"state": "held"})
+    assert "60 is above 10" in listed.content.decode()
+    assert acted(admin, "decision", "release", first).status_code == 302
+    assert race() == 57
+    acted(admin, "decision", "remove", first, second)
+    assert race() == 7
+    entry = Entry.objects.get(board="race", player_id="ada", period="alltime")
+    acted(admin, "entry", "hide", entry)
+    assert race() is None
+    acted(admin, "hiddenplayer", "unhide", HiddenPlayer.objects.get())
+    assert race() == 7
+    other = Entry.objects.get(board="race", player_id="ada", period="alltime")
+    acted(admin, "entry", "hide_everywhere", other)
+    assert score_of("ada") is None
+    acted(admin, "moderationact", "undo", ModerationAct.objects.latest("pk"))
+    assert race() == 7
+    assert {act.actor for act in ModerationAct.objects.all()} == {"operator"}
+    again = acted(admin, "moderationact", "undo", ModerationAct.objects.first())
+    assert "followed by another" in again.content.decode()
+
+
+def test_acts_take_their_permission_and_a_reason(admin: Client) -> None:
+    decision = Decision.objects.first()
+    address = reverse("admin:leaderboards_decision_act", args=("release",))
+    form = {"_selected_action": [str(decision and decision.pk)], "reason": " "}
+    assert 'name="reason"' in admin.post(address, form).content.decode()
+    assert admin.get(address).status_code == 405
+    assert admin.post(address.replace("release", "destroy"), form).status_code == 403
+    user = User.objects.create_user("bo", is_staff=True)
+    user.user_permissions.add(Permission.objects.get(codename="view_decision"))
+    admin.force_login(user)
+    assert admin.post(address, {**form, "reason": "mine"}).status_code == 403
+    listed = admin.get(reverse("admin:leaderboards_decision_changelist"))
+    assert "Release the selected" not in listed.content.decode()
+    assert not ModerationAct.objects.exists()

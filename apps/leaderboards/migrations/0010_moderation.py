@@ -72,7 +72,8 @@ class Migration(migrations.Migration):
                         fields=["game_id", "board", "player_id", "id"],
                         name="score_decisions_player",
                     ),
-                    models.Index(fields=["game_id", "state", "id"], name="score_decisions_state"),
+                    models.Index(fields=["game_id", "state", "id"], name="score_decisions_game"),
+                    models.Index(fields=["state", "id"], name="score_decisions_state"),
                 ],
                 "constraints": [
                     models.UniqueConstraint(
