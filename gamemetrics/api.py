@@ -15,6 +15,7 @@ from ninja.renderers import BaseRenderer
 from apps.ingest.schemas import POST_EVENTS
 from apps.ingest.views import post_events
 from apps.leaderboards.api import router as leaderboards
+from apps.leaderboards.moderation_api import router as moderation
 from apps.leaderboards.read_api import router as standings
 from apps.live.api import router as live
 from apps.stats.aggregate_api import router as aggregates
@@ -57,6 +58,7 @@ api = NinjaAPI(
 api.add_router("/v1", statistics)
 api.add_router("/v1", aggregates)
 api.add_router("/v1", leaderboards)
+api.add_router("/v1", moderation)
 api.add_router("/v1", live)
 api.add_router("/v1", standings)
 

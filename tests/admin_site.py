@@ -15,7 +15,7 @@ from django.urls import reverse
 
 from apps.deadletters.models import DeadLetter, DeadLetterJob
 from apps.events.models import Event
-from apps.leaderboards.models import Entry
+from apps.leaderboards.models import Decision, Entry, HiddenPlayer, ModerationAct
 from apps.stats.aggregate_models import StatDefinition
 from apps.stats.aggregates import Definition, Operator
 from apps.stats.models import (
@@ -39,7 +39,11 @@ GAME_DAYS = "stats_gamestatisticsdaily"
 BUILDS = "stats_statsbuild"
 DEFINITIONS = "stats_statdefinition"
 COUNTS = (PLAYER_DAYS, GAMES, GAME_DAYS, BUILDS, DEFINITIONS)
-LISTS = (EVENTS, STATISTICS, ENTRIES, BOARDS, LETTERS, JOBS, *COUNTS)
+DECISIONS = "leaderboards_decision"
+HIDDEN = "leaderboards_hiddenplayer"
+ACTS = "leaderboards_moderationact"
+CONDUCT = (DECISIONS, HIDDEN, ACTS)
+LISTS = (EVENTS, STATISTICS, ENTRIES, BOARDS, LETTERS, JOBS, *COUNTS, *CONDUCT)
 SCRIPT = "</pre><img src=x onerror=alert(1)>"
 REVERSED = "\u202eada"
 
@@ -127,6 +131,29 @@ def new_entry(number: int, **changes: Any) -> Entry:
         "moved": True,
     }
     return Entry(**{**fields, **changes})
+
+
+def new_conduct() -> tuple[object, ...]:
+    """The key of a row in each list of CONDUCT."""
+    decision = Decision.objects.create(
+        game_id=GAME,
+        board="points",
+        event_id=event_id(1),
+        player_id="ada",
+        event_timestamp=NOW,
+        score=Decimal(9),
+        rule="max",
+        detail="9 is above 8",
+        state=Decision.HELD,
+        board_version=1,
+    )
+    hidden = HiddenPlayer.objects.create(
+        game_id=GAME, board="", player_id="bo", hidden_by="cyd", reason="a bot"
+    )
+    act = ModerationAct.objects.create(
+        game_id=GAME, board="", player_id="bo", action="hide", actor="cyd", reason="a bot"
+    )
+    return decision.pk, hidden.pk, act.pk
 
 
 def new_statistics(player_id: str, total: int, game_id: str = GAME) -> PlayerStatistics:

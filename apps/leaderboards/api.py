@@ -21,7 +21,7 @@ router = Router(tags=["leaderboards"])
 REFUSALS = frozenset({400, 401, 403, 404, 409, 503})
 
 
-def _manager(request: HttpRequest) -> bool:
+def manager(request: HttpRequest) -> bool:
     """Before the body is looked at: a stranger learns nothing from validation errors."""
     demand_management(request)
     return True
@@ -37,7 +37,7 @@ class DeclaredOut(BoardIn):
 
 @router.post(
     "/games/{game_id}/leaderboards",
-    auth=_manager,
+    auth=manager,
     response={frozenset({200, 201}): DeclaredOut, REFUSALS: Refusal},
 )
 def declare_board(request: HttpRequest, game_id: Path[GameId], definition: BoardIn) -> HttpResponse:

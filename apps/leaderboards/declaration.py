@@ -8,11 +8,12 @@ from typing import Final
 
 from django.db import transaction
 
-from apps.leaderboards import locks, log, selectors
+from apps.leaderboards import decisions, locks, log, selectors
 from apps.leaderboards.board_schema import as_json
-from apps.leaderboards.folding import Deltas, scores
+from apps.leaderboards.folding import Deltas, Scored, scores
 from apps.leaderboards.models import Board, BoardVersion, LeaderboardsAppliedEvent
 from apps.leaderboards.rules import Definition
+from apps.leaderboards.ruling import rule
 from apps.leaderboards.services import merge
 from apps.ledger.failures import EventRefused
 
@@ -46,14 +47,15 @@ def declare(definition: Definition, *, by: str, reason: str = "") -> bool:
                     f"board {definition.name!r} of {definition.game_id!r} is declared otherwise"
                 )
             return False
-        _wait_for_the_log()
+        wait_for_the_log()
         others = selectors.definitions([definition.game_id])
         _store(definition, by, reason)
         _fill(definition, others)
     return True
 
 
-def _wait_for_the_log() -> None:
+def wait_for_the_log() -> None:
+    """Until the log holds what the boards have counted. Raises LogBehind."""
     until = time.monotonic() + LOG_PATIENCE
     while not log.covers_boards():
         if time.monotonic() > until:
@@ -75,6 +77,7 @@ def _store(definition: Definition, by: str, reason: str) -> None:
         timezone=definition.timezone,
         where="" if definition.where is None else definition.where.text,
         season=definition.season,
+        bounds="" if definition.bounds is None else definition.bounds.text,
     )
     BoardVersion.record(board, as_json(definition), by=by, reason=reason)
 
@@ -85,10 +88,14 @@ def _fill(definition: Definition, others: Mapping[str, Sequence[Definition]]) ->
     An event of the log that the leaderboards consumer has not applied yet is claimed here and
     counted on the game's other boards too: its chunk, when it comes, finds it applied.
     """
-    for page in log.pages(definition.game_id, sorted(definition.scoring)):
+    rulings = decisions.rulings({definition.game_id: [definition, *others[definition.game_id]]})
+    # Bounds are judged in the order of event time.
+    in_order = definition.bounds is not None
+    for page in log.pages(definition.game_id, sorted(definition.scoring), in_order=in_order):
         claimed = LeaderboardsAppliedEvent.claim(event.event_id for event in page).claimed
         deltas = Deltas()
         refused: list[str] = []
+        ruled: list[tuple[Scored, str]] = []
         for event in page:
             new = event.event_id in claimed
             boards = [definition, *(others[definition.game_id] if new else ())]
@@ -101,8 +108,9 @@ def _fill(definition: Definition, others: Mapping[str, Sequence[Definition]]) ->
                 # was applied already has, at this board, no score.
                 refused += [event.event_id] if new else []
                 continue
-            for scored in found:
-                deltas.add(scored)
+            ruled += [(scored, event.event_id) for scored in found]
+        for scored in rule(rulings, ruled):
+            deltas.add(scored)
         if refused:
             LeaderboardsAppliedEvent.release(refused)
         merge(deltas)

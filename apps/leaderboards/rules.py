@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from apps.contract.pointers import resolve
 from apps.leaderboards import periods
+from apps.leaderboards.bounds import Bounds
 from apps.leaderboards.filters import Where
 from apps.leaderboards.periods import CALENDAR, Period
 from apps.ledger.failures import EventRefused
@@ -58,7 +59,7 @@ class Definition:
     """A board, as data.
 
     `season` is the cron expression of its seasons, empty without; `where` what their data must say
-    of events for them to count.
+    of events for them to count; `bounds` what is held in quarantine.
     """
 
     game_id: str
@@ -70,6 +71,7 @@ class Definition:
     timezone: str = "UTC"
     where: Where | None = None
     season: str = ""
+    bounds: Bounds | None = None
 
     def start_of(self, period: Period, moment: datetime) -> datetime:
         """When the board's period that holds `moment` began, in UTC; EPOCH for all-time."""

@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import Final
 
 from apps.database.prepared import Prepared
+from apps.leaderboards.bounds import bounds_of_text
 from apps.leaderboards.filters import where_of_text
-from apps.leaderboards.models import Board, Entry, EntryQuerySet
+from apps.leaderboards.models import Board, Entry, EntryQuerySet, Tombstone
 from apps.leaderboards.periods import Period
 from apps.leaderboards.rank_index import BoardPeriod, Place, places_of
 from apps.leaderboards.rules import (
@@ -73,6 +74,7 @@ def definition(board: Board) -> Definition:
         timezone=board.timezone,
         where=where_of_text(board.where),
         season=board.season,
+        bounds=bounds_of_text(board.bounds),
     )
 
 
@@ -93,3 +95,14 @@ def entries(scope: BoardPeriod) -> EntryQuerySet:
         period=scope.period,
         period_start=scope.period_start,
     )
+
+
+def tombstones(scope: BoardPeriod) -> dict[str, int]:
+    """The versions of entries that acts took away, by player."""
+    found = Tombstone.objects.filter(
+        game_id=scope.game_id,
+        board=scope.board,
+        period=scope.period,
+        period_start=scope.period_start,
+    )
+    return dict(found.values_list("player_id", "version"))

@@ -11,7 +11,7 @@ import msgspec
 from django.core.management.base import BaseCommand, CommandError
 
 from apps.leaderboards import selectors
-from apps.leaderboards.board_schema import BoardInvalid, as_json, definition_of, typed_where
+from apps.leaderboards.board_schema import BoardInvalid, as_json, definition_of, typed
 from apps.leaderboards.board_versions import versions
 from apps.leaderboards.declaration import BoardConflict, LogBehind, declare
 from apps.leaderboards.models import Board
@@ -49,6 +49,7 @@ class Command(BaseCommand):
         declaring.add_argument("--season", default="", help="cron expression, as '0 4 1 * *'")
         declaring.add_argument("--timezone", default="UTC")
         declaring.add_argument("--where", default="{}", help="""JSON, as '{"/mode": "ranked"}'""")
+        declaring.add_argument("--bounds", default="{}", help="""JSON, as '{"max": 1000}'""")
         declaring.add_argument("--reason", required=True, help="kept with the version")
 
     def handle(self, *_: Any, **options: Any) -> None:
@@ -79,7 +80,8 @@ class Command(BaseCommand):
         given = {name: options[name] for name in PLAIN}
         given["periods"] = given["periods"] or list(CALENDAR)
         try:
-            given["where"] = typed_where(options["where"])
+            given["where"] = typed("where", options["where"])
+            given["bounds"] = typed("bounds", options["bounds"])
             definition = definition_of(options["game"], given)
             new = declare(definition, by=_who(), reason=options["reason"])
         except BoardInvalid as error:
