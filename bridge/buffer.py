@@ -11,11 +11,16 @@ import msgspec
 from apps.contract.chunk import Chunk, Record, Refused, encode_records, epoch
 from apps.contract.queues import Consumer
 
-# Chunks in flight beyond which the consumers are behind: what waits anyway is cut in larger chunks,
-# which cost them less an event.
-BUSY_CHUNKS: Final = 6
-# The longest pause, in lingers. A chunk of 500 fills in it at 10,000 events/s in three partitions.
-LONGEST: Final = 5.0
+# Cuts in flight beyond which the consumers are behind: what waits anyway is cut in larger chunks,
+# which cost them less an event. At a steady pace it is two: one is being applied, and of the one
+# before it the ledger has not been asked yet.
+BUSY_CUTS: Final = 4
+# Full chunks that share a message at most: what a transaction costs by itself is little beside so
+# many events, and a message that fails is taken chunk by chunk all the same.
+SHARED_CHUNKS: Final = 3
+# Seconds; the longest pause, where the linger is not longer. A consumer that is so far behind needs
+# large chunks, and the other two can wait so long.
+LONGEST: Final = 0.5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,14 +31,21 @@ class CutPolicy:
     max_bytes: int
     linger: float
 
-    def pause(self, chunks_in_flight: int) -> float:
+    @property
+    def message_events(self) -> int:
+        """How many events the chunks of one message may have together; strictly one where a chunk
+        is one event."""
+        return 1 if self.max_events == 1 else self.max_events * SHARED_CHUNKS
+
+    def pause(self, cuts_in_flight: float) -> float:
         """How long after the last cut of all partitions the next may be.
 
         So an event that comes to an idle bridge waits for nobody, and a stream of them is cut at a
         steady pace, however few come between two cuts: what a message costs, whatever is in it, is
         what small ones would queue for. All partitions are cut together to share the messages.
         """
-        return self.linger * min(LONGEST, max(1.0, chunks_in_flight / BUSY_CHUNKS))
+        longest = max(self.linger, LONGEST)
+        return min(longest, self.linger * max(1.0, cuts_in_flight / BUSY_CUTS))
 
 
 @dataclass(kw_only=True, slots=True)

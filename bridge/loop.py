@@ -61,6 +61,7 @@ class Bridge:
         self.partitions: dict[int, Partition] = {}
         self._assigned: list[int] = []
         self._cut_at = -math.inf
+        self._more = False  # the client holds more than it was asked for
         self._start_at: float | None = None  # monotonic; when to (re)start the assignment
         self._due = dict.fromkeys(("ledger", "positions", "commit", "prune", "topic"), 0.0)
         self._gauges = Gauges(source, courier)
@@ -112,14 +113,19 @@ class Bridge:
     def _take(self) -> None:
         in_flight = self.chunks_in_flight()
         room = self.settings.bounds.room(in_flight, self.settings.policy.max_events)
-        if any(len(partition.buffer) for partition in self.partitions.values()):
+        if self._more:
+            seconds = 0.0
+        elif any(len(partition.buffer) for partition in self.partitions.values()):
             # What has come waits for its cut: more may come with it, and a pass for each message
             # would cost more than the message.
-            time.sleep(PASS_SECONDS)
+            until_cut = self._cut_at + self._pause() - time.monotonic()
+            time.sleep(max(0.0, min(until_cut, self._until_ledger())))
             seconds = 0.0
         else:
-            seconds = PASS_SECONDS if in_flight else IDLE_SECONDS
-        messages = self.source.poll(seconds, min(room, PASS_MESSAGES))
+            seconds = self._until_ledger() if in_flight else IDLE_SECONDS
+        most = min(room, PASS_MESSAGES)
+        messages = self.source.poll(seconds, most)
+        self._more = len(messages) == most
         if not messages or self.topic_id is None:
             return
         reach(Failpoint.BRIDGE_POLLED)
@@ -136,9 +142,19 @@ class Bridge:
             if partition.buffer.full(self.settings.policy):
                 partition.cut()
 
+    def _pause(self) -> float:
+        """Seconds between two cuts; a cut makes a chunk of each partition that has something."""
+        cuts = self.chunks_in_flight() / max(1, len(self.partitions))
+        return self.settings.policy.pause(cuts)
+
+    def _until_ledger(self) -> float:
+        """Seconds until the ledger is looked at again; a pass before it has nothing to do but to
+        take what comes."""
+        return max(PASS_SECONDS, self._due["ledger"] - time.monotonic())
+
     def _cut(self, now: float) -> None:
         waiting = [partition for partition in self.partitions.values() if len(partition.buffer)]
-        if waiting and now - self._cut_at >= self.settings.policy.pause(self.chunks_in_flight()):
+        if waiting and now - self._cut_at >= self._pause():
             self._cut_at = now
             for partition in waiting:
                 partition.cut()
@@ -151,7 +167,7 @@ class Bridge:
                 return  # the rest is still due in the next pass
 
     def _send(self, batch: Sequence[Unsent], now: float) -> bool:
-        messages = shared(batch, self.settings.policy.max_events)
+        messages = shared(batch, self.settings.policy.message_events)
         try:
             self.courier.send(
                 [

@@ -10,7 +10,8 @@ from bridge.buffer import CutPolicy
 
 BOUNDS: Final = Bounds(events=20_000, chunks=400)
 RETRY_SECONDS: Final = 1.0
-# Between two passes while something is on its way, and for how long one may wait when nothing is.
+# The least between two passes while something is on its way, and for how long one may wait when
+# nothing is.
 PASS_SECONDS: Final = 0.003
 IDLE_SECONDS: Final = 0.1
 # What one pass may spend on sending. In strict mode a poll can bring thousands of chunks, and

@@ -73,7 +73,7 @@ class Source(Protocol):
         """The partition's end as last seen, without asking; -1 if never seen."""
 
     def start(self, offsets: Mapping[int, int]) -> None:
-        """Read these partitions from these offsets."""
+        """Read these partitions from these offsets; none of them is paused then."""
 
     def pause(self, partition: int) -> None: ...
 
@@ -230,7 +230,11 @@ class KafkaSource:
         return ends[1] if ends else -1
 
     def start(self, offsets: Mapping[int, int]) -> None:
-        self._consumer.assign(_places(self._topic, offsets))
+        places = _places(self._topic, offsets)
+        self._consumer.assign(places)
+        # The client remembers a pause beyond the assignment in which it was asked for: a partition
+        # that was full at a rebalance would never be read again.
+        self._consumer.resume(places)
 
     def pause(self, partition: int) -> None:
         self._consumer.pause([TopicPartition(self._topic, partition)])

@@ -16,8 +16,10 @@ from apps.ingest.schemas import POST_EVENTS
 from apps.ingest.views import post_events
 from apps.leaderboards.api import router as leaderboards
 from apps.leaderboards.build_api import router as builds
+from apps.leaderboards.moderation_api import router as moderation
 from apps.leaderboards.read_api import router as standings
 from apps.live.api import router as live
+from apps.stats.aggregate_api import router as aggregates
 from apps.stats.api import router as statistics
 from apps.web.answers import answer, exact_json, refusal
 from apps.web.errors import RequestRefused
@@ -55,8 +57,10 @@ api = NinjaAPI(
     auth=[_reader],
 )
 api.add_router("/v1", statistics)
+api.add_router("/v1", aggregates)
 api.add_router("/v1", leaderboards)
 api.add_router("/v1", builds)
+api.add_router("/v1", moderation)
 api.add_router("/v1", live)
 api.add_router("/v1", standings)
 

@@ -15,7 +15,9 @@ from django.urls import reverse
 
 from apps.deadletters.models import DeadLetter, DeadLetterJob
 from apps.events.models import Event
-from apps.leaderboards.models import Entry
+from apps.leaderboards.models import Decision, Entry, HiddenPlayer, ModerationAct
+from apps.stats.aggregate_models import StatDefinition
+from apps.stats.aggregates import Definition, Operator
 from apps.stats.models import (
     GameStatistics,
     GameStatisticsDaily,
@@ -35,8 +37,13 @@ PLAYER_DAYS = "stats_playerstatisticsdaily"
 GAMES = "stats_gamestatistics"
 GAME_DAYS = "stats_gamestatisticsdaily"
 BUILDS = "stats_statsbuild"
-COUNTS = (PLAYER_DAYS, GAMES, GAME_DAYS, BUILDS)
-LISTS = (EVENTS, STATISTICS, ENTRIES, BOARDS, LETTERS, JOBS, *COUNTS)
+DEFINITIONS = "stats_statdefinition"
+COUNTS = (PLAYER_DAYS, GAMES, GAME_DAYS, BUILDS, DEFINITIONS)
+DECISIONS = "leaderboards_decision"
+HIDDEN = "leaderboards_hiddenplayer"
+ACTS = "leaderboards_moderationact"
+CONDUCT = (DECISIONS, HIDDEN, ACTS)
+LISTS = (EVENTS, STATISTICS, ENTRIES, BOARDS, LETTERS, JOBS, *COUNTS, *CONDUCT)
 SCRIPT = "</pre><img src=x onerror=alert(1)>"
 REVERSED = "\u202eada"
 
@@ -126,6 +133,29 @@ def new_entry(number: int, **changes: Any) -> Entry:
     return Entry(**{**fields, **changes})
 
 
+def new_conduct() -> tuple[object, ...]:
+    """The key of a row in each list of CONDUCT."""
+    decision = Decision.objects.create(
+        game_id=GAME,
+        board="points",
+        event_id=event_id(1),
+        player_id="ada",
+        event_timestamp=NOW,
+        score=Decimal(9),
+        rule="max",
+        detail="9 is above 8",
+        state=Decision.HELD,
+        board_version=1,
+    )
+    hidden = HiddenPlayer.objects.create(
+        game_id=GAME, board="", player_id="bo", hidden_by="cyd", reason="a bot"
+    )
+    act = ModerationAct.objects.create(
+        game_id=GAME, board="", player_id="bo", action="hide", actor="cyd", reason="a bot"
+    )
+    return decision.pk, hidden.pk, act.pk
+
+
 def new_statistics(player_id: str, total: int, game_id: str = GAME) -> PlayerStatistics:
     return PlayerStatistics(
         player_id=player_id,
@@ -153,7 +183,19 @@ def new_counts() -> tuple[int, ...]:
         game_id=GAME, day=NOW.date(), shard=0, total_events=3, active_players=1
     )
     build = StatsBuild.objects.create(state=StatsBuild.DONE, backend_pid=1)
-    return day.pk, game.pk, game_day.pk, build.pk
+    StatDefinition.put_in_force(
+        Definition(
+            game_id=GAME,
+            name="damage",
+            event_types=("hit",),
+            pointer="/damage",
+            operator=Operator.SUM,
+        ),
+        1,
+        by="ada",
+        reason="",
+    )
+    return day.pk, game.pk, game_day.pk, build.pk, StatDefinition.objects.get().pk
 
 
 def walked(client: Client, name: str, link: str, **parameters: str) -> Iterator[list[Any]]:

@@ -13,6 +13,7 @@ import msgspec
 
 from apps.contract.chunk import Chunk, Record, Refused, encode_records
 from apps.contract.envelope import decode_event
+from apps.leaderboards.bounds import bounds_of
 from apps.leaderboards.filters import where_of
 from apps.leaderboards.periods import Period
 from apps.leaderboards.rules import Definition, Operator, Order, Scoring
@@ -140,6 +141,7 @@ def board(
     absent: Decimal | None = None,
     where: dict[str, Any] | None = None,
     season: str = "",
+    bounds: dict[str, Any] | None = None,
 ) -> Definition:
     """A board's definition."""
     return Definition(
@@ -152,4 +154,5 @@ def board(
         timezone=timezone,
         where=where_of(where or {}),
         season=season,
+        bounds=bounds_of(bounds or {}),
     )

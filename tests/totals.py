@@ -24,6 +24,7 @@ from apps.leaderboards.services import LeaderboardsConsumer
 from apps.leaderboards.windows import Window
 from apps.ledger.models import AppliedChunk
 from apps.ledger.services import ChunkConsumer
+from apps.stats.aggregate_models import PlayerAggregate
 from apps.stats.models import (
     GameStatistics,
     GameStatisticsDaily,
@@ -49,6 +50,7 @@ class Totals:
     days: frozenset[tuple[Any, ...]]
     sessions: frozenset[tuple[Any, ...]]
     games: frozenset[tuple[Any, ...]]
+    aggregates: frozenset[tuple[Any, ...]]
     entries: frozenset[tuple[Any, ...]]
     dead_letters: frozenset[tuple[Any, ...]]
 
@@ -75,6 +77,12 @@ def totals() -> Totals:
             )
         ),
         games=frozenset(games()),
+        aggregates=frozenset(
+            PlayerAggregate.objects.annotate(text=Cast("day", TextField())).values_list(
+                *("game_id", "player_id", "name", "text", "operator", "value", "last_at"),
+                *("last_event_id", "counted", "skipped"),
+            )
+        ),
         entries=frozenset(
             Entry.objects.values_list(
                 *("game_id", "board", "period", "period_start", "player_id"),

@@ -8,6 +8,8 @@ from django.utils.html import format_html, format_html_join
 from apps.leaderboards.board_pages import BoardPages
 from apps.leaderboards.board_versions import versions
 from apps.leaderboards.models import Board, Entry
+from apps.leaderboards.moderation_admin import hide, hide_everywhere
+from apps.leaderboards.moderation_pages import ModerationPages
 from apps.operations.columns import (
     ABSENT,
     decimal_column,
@@ -80,6 +82,7 @@ class BoardAdmin(BoardPages, ReadOnlyAdmin):
                 "score",
                 "event_types",
                 text_column("where"),
+                text_column("bounds"),
                 "periods",
                 text_column("season"),
                 "timezone",
@@ -92,9 +95,13 @@ class BoardAdmin(BoardPages, ReadOnlyAdmin):
 
 
 @admin.register(Entry)
-class EntryAdmin(ReadOnlyAdmin):
+class EntryAdmin(ModerationPages, ReadOnlyAdmin):
     """The newest first; of one game, board or period, in the order in which they came in."""
 
+    deeds = {
+        "hide": ("Hide on their boards the players of", hide),
+        "hide_everywhere": ("Hide on all boards the players of", hide_everywhere),
+    }
     list_order = Keyset(fields=("id",), descending=True)
     searches = (
         IndexedSearch(

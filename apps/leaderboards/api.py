@@ -25,7 +25,7 @@ router = Router(tags=["leaderboards"])
 REFUSALS = frozenset({400, 401, 403, 404, 409, 503})
 
 
-def demand_manager(request: HttpRequest) -> bool:
+def manager(request: HttpRequest) -> bool:
     """Before the body is looked at: a stranger learns nothing from validation errors."""
     demand_management(request)
     return True
@@ -41,7 +41,7 @@ class DeclaredOut(BoardIn):
 
 @router.post(
     "/games/{game_id}/leaderboards",
-    auth=demand_manager,
+    auth=manager,
     response={frozenset({200, 201}): DeclaredOut, 202: AskedOut, REFUSALS: Refusal},
 )
 def declare_board(request: HttpRequest, game_id: Path[GameId], definition: BoardIn) -> HttpResponse:

@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 
-from apps.leaderboards.board_schema import BoardInvalid, definition_of, typed_where
+from apps.leaderboards.board_schema import BoardInvalid, definition_of, typed
 from apps.leaderboards.periods import CALENDAR, Period
 from apps.leaderboards.rules import Definition, Operator, Order
 
@@ -36,6 +36,11 @@ class BoardForm(forms.Form):
         required=False, help_text="Cron expression of when a season begins, as 0 4 1 */3 *."
     )
     timezone = forms.CharField(initial="UTC")
+    bounds = forms.CharField(
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2, "spellcheck": "false"}),
+        help_text='JSON, as {"max": 1000, "max_attempts": 50}; what breaks them is held.',
+    )
     reason = forms.CharField(max_length=1_000, help_text="It is kept with the version.")
 
     def clean(self) -> dict[str, Any]:
@@ -56,5 +61,6 @@ class BoardForm(forms.Form):
         return {
             **{name: cleaned[name] for name in plain},
             "event_types": cleaned["event_types"].split(),
-            "where": typed_where(cleaned["where"]),
+            "where": typed("where", cleaned["where"]),
+            "bounds": typed("bounds", cleaned["bounds"]),
         }

@@ -11,8 +11,10 @@ import msgspec
 from ninja import Schema
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
+from apps.contract import pointers
 from apps.contract.envelope import EVENT_TYPE
-from apps.leaderboards import pointers, seasons
+from apps.leaderboards import seasons
+from apps.leaderboards.bounds import Bounds, BoundsInvalid, bounds_of
 from apps.leaderboards.filters import Where, WhereInvalid, where_of
 from apps.leaderboards.periods import CALENDAR, Period
 from apps.leaderboards.rules import DEFAULT_BOARD, Definition, Operator, Order, Scoring
@@ -85,6 +87,14 @@ class BoardIn(Schema):
         examples=["0 4 1 */3 *"],
     )
     timezone: str = Field("UTC", description="Of the IANA database, as Europe/Vienna.")
+    bounds: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Any of `min` and `max` (of a score), `max_change` (distance to the player's "
+        "last counted score), `min_interval` (seconds of event time to it) and `max_attempts` "
+        "(counted scores of a player in each period). A score that does not keep them is held in "
+        "quarantine: it does not count on this board until somebody releases it.",
+        examples=[{"min": 0, "max": 100000, "max_attempts": 500}],
+    )
 
     reason: str = Field(
         "",
@@ -114,6 +124,7 @@ class BoardIn(Schema):
             timezone=self.timezone,
             where=self._where(),
             season=self._season(),
+            bounds=self._bounds(),
         )
 
     def _where(self) -> Where | None:
@@ -121,6 +132,12 @@ class BoardIn(Schema):
             return where_of(self.where)
         except WhereInvalid as error:
             raise BoardInvalid(f"/where{error.pointer}", "where_invalid", str(error)) from error
+
+    def _bounds(self) -> Bounds | None:
+        try:
+            return bounds_of(self.bounds)
+        except BoundsInvalid as error:
+            raise BoardInvalid(f"/bounds{error.pointer}", "bounds_invalid", str(error)) from error
 
     def _season(self) -> str:
         if not self.season:
@@ -155,12 +172,12 @@ def definition_of_text(game_id: str, text: str) -> Definition:
     return definition_of(game_id, _exact.decode(text))
 
 
-def typed_where(text: str) -> Any:
-    """A filter as somebody typed it, JSON or nothing. Raises BoardInvalid."""
+def typed(name: str, text: str) -> Any:
+    """A filter or bounds as somebody typed them, JSON or nothing. Raises BoardInvalid."""
     try:
         return _exact.decode(text.strip() or "{}")
     except (msgspec.DecodeError, ArithmeticError, RecursionError) as error:
-        raise BoardInvalid("/where", "invalid_json", f"no JSON that we take: {error}") from error
+        raise BoardInvalid(f"/{name}", "invalid_json", f"no JSON that we take: {error}") from error
 
 
 def told(definition: Definition) -> dict[str, Any]:
@@ -177,6 +194,7 @@ def told(definition: Definition) -> dict[str, Any]:
         "periods": [period.value for period in definition.periods],
         "season": definition.season,
         "timezone": definition.timezone,
+        "bounds": {} if definition.bounds is None else definition.bounds.told(),
     }
 
 

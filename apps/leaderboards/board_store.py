@@ -42,4 +42,5 @@ def _columns(definition: Definition) -> dict[str, Any]:
         "timezone": definition.timezone,
         "where": "" if definition.where is None else definition.where.text,
         "season": definition.season,
+        "bounds": "" if definition.bounds is None else definition.bounds.text,
     }

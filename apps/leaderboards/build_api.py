@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Path, Query, Router
 
 from apps.leaderboards import changes
-from apps.leaderboards.api import MANAGEMENT, demand_manager
+from apps.leaderboards.api import MANAGEMENT, manager
 from apps.leaderboards.board_schema import BoardIn, BoardInvalid, Name
 from apps.leaderboards.build_models import BoardBuild
 from apps.leaderboards.build_schemas import AskedOut, BuildsOut, ChangeAsked
@@ -25,9 +25,7 @@ _LISTED: Final = 50
 _ADDRESS: Final = "/games/{game_id}/leaderboards/{name}"
 
 
-@router.put(
-    _ADDRESS, auth=demand_manager, response={frozenset({200, 202}): AskedOut, REFUSALS: Refusal}
-)
+@router.put(_ADDRESS, auth=manager, response={frozenset({200, 202}): AskedOut, REFUSALS: Refusal})
 def change_board(
     request: HttpRequest,
     game_id: Path[GameId],
@@ -63,7 +61,7 @@ def change_board(
     return told(changes.run_soon(build))
 
 
-@router.get(_ADDRESS + "/builds", auth=demand_manager, response={200: BuildsOut, REFUSALS: Refusal})
+@router.get(_ADDRESS + "/builds", auth=manager, response={200: BuildsOut, REFUSALS: Refusal})
 def list_builds(request: HttpRequest, game_id: Path[GameId], name: Path[Name]) -> HttpResponse:
     """The changes of a board, with their reports."""
     of_board = BoardBuild.objects.filter(game_id=game_id, board=name).exclude(definition="")
@@ -73,7 +71,7 @@ def list_builds(request: HttpRequest, game_id: Path[GameId], name: Path[Name]) -
 
 @router.get(
     _ADDRESS + "/builds/{int:number}",
-    auth=demand_manager,
+    auth=manager,
     response={200: AskedOut, REFUSALS: Refusal},
 )
 def read_build(
@@ -85,7 +83,7 @@ def read_build(
 
 @router.post(
     _ADDRESS + "/builds/{int:number}/switch",
-    auth=demand_manager,
+    auth=manager,
     response={frozenset({200, 202}): AskedOut, REFUSALS: Refusal},
 )
 def switch_build(
@@ -105,7 +103,7 @@ def switch_build(
 
 @router.post(
     _ADDRESS + "/builds/{int:number}/cancel",
-    auth=demand_manager,
+    auth=manager,
     response={200: AskedOut, REFUSALS: Refusal},
 )
 def cancel_build(

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from django.db import connection
 
 from apps.leaderboards import build_sql, upserts
+from apps.leaderboards.build_rulings import BuildRulings
 from apps.leaderboards.folding import Deltas, Scored, scores
 from apps.leaderboards.rules import Definition
 from apps.ledger.failures import EventRefused
@@ -33,6 +34,7 @@ class Folding:
     """Adds events to the tables of the build, by the boards of their game that are built."""
 
     boards: Mapping[str, Sequence[Definition]]
+    rulings: BuildRulings
     refused: int = 0  # events that have no score which a board that counts them takes
     _counting: dict[tuple[str, str], list[Definition]] = field(default_factory=dict)
     _parts: Any = field(default_factory=count)
@@ -54,12 +56,22 @@ class Folding:
             if definitions is None:
                 continue
             for scored in self._scores(definitions, event):
-                deltas.add(scored)
-                players.add(scored.player_id)
+                if self.rulings.counts(scored, event.event_id):
+                    deltas.add(scored)
+                    players.add(scored.player_id)
         self._store(deltas)
         if touched and players:
             with connection.cursor() as cursor:
                 cursor.execute(build_sql.TOUCH, {"players": sorted(players)})
+
+    def add_noted(self, events: Sequence[Given]) -> None:
+        """The same of events that were claimed after the snapshot, with what was decided then."""
+        self.rulings.learn(
+            (event.game_id, definition.name, event.event_id)
+            for event in events
+            for definition in self._counting.get((event.game_id, event.event_type), ())
+        )
+        self.add(events, touched=True)
 
     def _scores(self, definitions: Sequence[Definition], event: Given) -> list[Scored]:
         try:

@@ -28,8 +28,7 @@ CREATE TEMP TABLE built (
   achieved_at timestamptz, moved boolean, event_id uuid);
 CREATE TEMP TABLE built_changes (
   game_id text COLLATE "C", board text COLLATE "C", period text COLLATE "C",
-  period_start timestamptz, player_id text COLLATE "C", rank_key numeric, achieved_at timestamptz,
-  version bigint, gone boolean)
+  period_start timestamptz, player_id text COLLATE "C", gone boolean)
 """
 # All but the changes, of which Redis is told after the switch.
 DROP: Final = """
@@ -135,12 +134,13 @@ _SAME: Final = """p.player_id = r.player_id AND p.game_id = r.game_id AND p.boar
                 AND p.period = r.period AND p.period_start = r.period_start"""
 _ROW: Final = ", ".join(f"{{row}}.{name}" for name in _STANDING.split(", "))
 _SET: Final = ", ".join(f"{name} = EXCLUDED.{name}" for name in _STANDING.split(", "))
-# A row that is right already stays, with its version. Parameters game_id and board.
+# A row that is right already stays, with its version. Parameters game_id, board and stones: whether
+# orders of these entries go on, so that no late write must bring back what is gone.
 SWITCH: Final = f"""
 WITH gone AS (
   DELETE FROM leaderboards AS p WHERE {_OF_BOARD.format(row="p")} AND NOT EXISTS (
          SELECT 1 FROM built AS r WHERE {_OF_BOARD.format(row="r")} AND {_SAME})
-  RETURNING {_ENTRY}, rank_key, achieved_at, version
+  RETURNING {_ENTRY}, version
 ), written AS (
   INSERT INTO leaderboards AS l ({_ENTRY}, {_STANDING}, version)
   SELECT r.game_id, r.board, r.period, r.period_start, r.player_id, {_ROW.format(row="r")},
@@ -151,16 +151,41 @@ WITH gone AS (
    ORDER BY r.player_id, r.game_id, r.board, r.period, r.period_start
       ON CONFLICT (player_id, game_id, board, period, period_start) DO UPDATE SET {_SET},
          version = {versions.next_of("l")}, updated_at = now()
-  RETURNING {_ENTRY}, rank_key, achieved_at, version
+  RETURNING {_ENTRY}
+), stones AS (
+  INSERT INTO board_tombstones AS t ({_ENTRY}, version)
+  SELECT {_ENTRY}, version FROM gone WHERE %(stones)s
+      ON CONFLICT (game_id, board, period, period_start, player_id)
+      DO UPDATE SET version = greatest(t.version, EXCLUDED.version)
 ), told AS (
   INSERT INTO built_changes
-  SELECT *, true FROM gone UNION ALL SELECT *, false FROM written
+  SELECT {_ENTRY}, true FROM gone UNION ALL SELECT {_ENTRY}, false FROM written
 )
 SELECT (SELECT count(*) FROM gone), (SELECT count(*) FROM written)
 """
+# What comes again is newer than what is gone, whatever the clock says.
+NEWER: Final = """
+UPDATE leaderboards AS l SET version = t.version + 1 FROM board_tombstones AS t
+ WHERE t.game_id = %(game_id)s AND t.board = %(board)s
+   AND (t.game_id, t.board, t.period, t.period_start, t.player_id)
+     = (l.game_id, l.board, l.period, l.period_start, l.player_id)
+   AND l.version <= t.version
+"""
+# Of players who were recounted after that, by `recompute`.
+RECOUNTED: Final = """
+INSERT INTO built_changes (game_id, board, period, period_start, player_id, gone)
+SELECT game_id, board, period, period_start, player_id, false FROM leaderboards
+ WHERE game_id = %(game_id)s AND board = %(board)s AND player_id = ANY(%(players)s)
+UNION ALL
+SELECT game_id, board, period, period_start, player_id, true FROM board_tombstones
+ WHERE game_id = %(game_id)s AND board = %(board)s AND player_id = ANY(%(players)s)
+"""
 CHANGED: Final = """
-SELECT game_id, board, period, period_start, player_id, rank_key, achieved_at, version
-  FROM built_changes WHERE NOT gone
+SELECT DISTINCT l.game_id, l.board, l.period, l.period_start, l.player_id, l.rank_key,
+       l.achieved_at, l.version
+  FROM built_changes AS c JOIN leaderboards AS l
+ USING (player_id, game_id, board, period, period_start)
+ WHERE NOT c.gone
 """
 LOST: Final = "SELECT DISTINCT game_id, board, period, period_start FROM built_changes WHERE gone"
 # The games that have entries or events, by skipping from one to the next in an index.

@@ -24,10 +24,12 @@ from apps.leaderboards.rebuild import (
     NoSuchBoard,
     finish_former,
     hold_still,
+    recount,
     refresh,
     settle_switch,
     switch_entries,
 )
+from apps.leaderboards.refill import forget_judgements, refill
 from apps.leaderboards.rules import Definition
 from apps.ledger.builds import AnotherBuild, LogBehind
 from apps.ledger.cache import CacheUnavailable
@@ -198,12 +200,25 @@ def _switch(found: Construction, definition: Definition, report: dict[str, Any])
         held = Board.objects.filter(game_id=definition.game_id, name=definition.name).first()
         if (0 if held is None else held.version) != build.version:
             raise Overtaken(Overtaken.__doc__)
-        switch_entries(definition)
         if held is None:
             board_store.declared(definition, build.asked_by, build.reason)
         else:
             board_store.changed(held, definition, build.asked_by, build.reason)
+        stored = selectors.definition_of(definition.game_id, definition.name)
+        assert stored is not None
+        _write(found, stored)
         settle_switch(found)
+
+
+def _write(found: Construction, stored: Definition) -> None:
+    """The entries of the board that is defined so now."""
+    if stored.bounds is not None:
+        # Of one score after the other, in the order of event time: that was not to be built.
+        refill(stored)
+        return
+    forget_judgements(stored)
+    switch_entries(stored, stones=False)
+    recount(found, stored)
 
 
 def told(build: BoardBuild) -> dict[str, Any]:

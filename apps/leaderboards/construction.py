@@ -12,6 +12,7 @@ from django.db import connection, transaction
 from apps.leaderboards import build_sql, builds, selectors
 from apps.leaderboards.build_folding import Folding, Given
 from apps.leaderboards.build_models import BoardBuild
+from apps.leaderboards.build_rulings import BuildRulings
 from apps.leaderboards.builds import Cancelled
 from apps.leaderboards.models import LeaderboardsAppliedEvent
 from apps.leaderboards.rules import Definition
@@ -120,7 +121,7 @@ class Construction:
 
     def _add_noted(self) -> list[str]:
         page = [Given(*row) for row in _fetch(build_sql.READ_NOTED)]
-        self.folding.add(page, touched=True)
+        self.folding.add_noted(page)
         self.events += len(page)
         return [event.event_id for event in page]
 
@@ -147,7 +148,10 @@ def constructed(
     build: BoardBuild | None = None
     try:
         with builds.opened(begin) as build:
-            found = Construction(build=build, folding=Folding(boards=boards()), display=display)
+            wanted = boards()
+            rulings = BuildRulings.of(wanted, anew=bool(build.definition))
+            folding = Folding(boards=wanted, rulings=rulings)
+            found = Construction(build=build, folding=folding, display=display)
             uncounted = _uncounted(found.boards) if game_id is not None else []
             if uncounted:
                 _run(build_sql.FIND_UNCLAIMED, game_id=game_id, types=uncounted)

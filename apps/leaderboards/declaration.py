@@ -8,10 +8,11 @@ from typing import Final
 
 from django.db import transaction
 
-from apps.leaderboards import board_store, locks, log, selectors
-from apps.leaderboards.folding import Deltas, scores
+from apps.leaderboards import board_store, decisions, locks, log, selectors
+from apps.leaderboards.folding import Deltas, Scored, scores
 from apps.leaderboards.models import Board, LeaderboardsAppliedEvent
 from apps.leaderboards.rules import Definition
+from apps.leaderboards.ruling import rule
 from apps.leaderboards.services import merge
 from apps.ledger.failures import EventRefused
 
@@ -45,14 +46,15 @@ def declare(definition: Definition, *, by: str, reason: str = "") -> bool:
                     f"board {definition.name!r} of {definition.game_id!r} is declared otherwise"
                 )
             return False
-        _wait_for_the_log()
+        wait_for_the_log()
         others = selectors.definitions([definition.game_id])
         board_store.declared(definition, by, reason)
         _fill(definition, others)
     return True
 
 
-def _wait_for_the_log() -> None:
+def wait_for_the_log() -> None:
+    """Until the log holds what the boards have counted. Raises LogBehind."""
     until = time.monotonic() + LOG_PATIENCE
     while not log.covers_boards():
         if time.monotonic() > until:
@@ -66,10 +68,14 @@ def _fill(definition: Definition, others: Mapping[str, Sequence[Definition]]) ->
     An event of the log that the leaderboards consumer has not applied yet is claimed here and
     counted on the game's other boards too: its chunk, when it comes, finds it applied.
     """
-    for page in log.pages(definition.game_id, sorted(definition.scoring)):
+    rulings = decisions.rulings({definition.game_id: [definition, *others[definition.game_id]]})
+    # Bounds are judged in the order of event time.
+    in_order = definition.bounds is not None
+    for page in log.pages(definition.game_id, sorted(definition.scoring), in_order=in_order):
         claimed = LeaderboardsAppliedEvent.claim(event.event_id for event in page).claimed
         deltas = Deltas()
         refused: list[str] = []
+        ruled: list[tuple[Scored, str]] = []
         for event in page:
             new = event.event_id in claimed
             boards = [definition, *(others[definition.game_id] if new else ())]
@@ -82,8 +88,9 @@ def _fill(definition: Definition, others: Mapping[str, Sequence[Definition]]) ->
                 # was applied already has, at this board, no score.
                 refused += [event.event_id] if new else []
                 continue
-            for scored in found:
-                deltas.add(scored)
+            ruled += [(scored, event.event_id) for scored in found]
+        for scored in rule(rulings, ruled):
+            deltas.add(scored)
         if refused:
             LeaderboardsAppliedEvent.release(refused)
         merge(deltas)

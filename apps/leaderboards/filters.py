@@ -12,8 +12,8 @@ from typing import Any, Final
 
 import msgspec
 
-from apps.leaderboards import pointers
-from apps.leaderboards.pointers import joined, resolve
+from apps.contract import pointers
+from apps.contract.pointers import joined, resolve
 
 MAX_POINTERS: Final = 20
 MAX_VALUES: Final = 100  # of `in`

@@ -1,4 +1,7 @@
-"""The boards of games as a worker read them last, and the stamp that tells whether they stand."""
+"""The boards of games as a worker read them last, and the stamp that tells whether they stand.
+
+Who is hidden and what is decided upon stands under the same stamp (decision 0050).
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from apps.leaderboards import selectors
+from apps.leaderboards import decisions, selectors
+from apps.leaderboards.decisions import Rulings
 from apps.leaderboards.rules import Definition
 
 # Games; some kB each.
@@ -26,6 +30,8 @@ class KnownBoards:
 
     stamp: str | None = None
     games: Mapping[str, Counting] = field(default_factory=dict)
+    # Of the few games of which there is something to know.
+    rulings: Mapping[str, Rulings] = field(default_factory=dict)
 
     def counting(self, game_id: str, event_type: str) -> Sequence[Definition]:
         """The boards that count such an event of the game, as far as is known."""
@@ -47,9 +53,11 @@ class KnownBoards:
         """
         keep = stamp is not None and stamp == self.stamp and len(self.games) <= _MOST
         games = dict(self.games) if keep else {}
-        unknown = set(game_ids) - games.keys()
+        rulings = dict(self.rulings) if keep else {}
+        unknown = selectors.definitions(set(game_ids) - games.keys())
+        rulings |= decisions.rulings(unknown)
         awaited = selectors.awaited(unknown)
-        for game_id, found in selectors.definitions(unknown).items():
+        for game_id, found in unknown.items():
             by_type: dict[str, list[Definition]] = defaultdict(list)
             for definition in found:
                 for event_type in definition.scoring:
@@ -57,7 +65,7 @@ class KnownBoards:
             for event_type in awaited.get(game_id, ()):
                 by_type.setdefault(event_type, [])
             games[game_id] = dict(by_type)
-        return KnownBoards(stamp=stamp, games=games)
+        return KnownBoards(stamp=stamp, games=games, rulings=rulings)
 
 
 @dataclass(slots=True)

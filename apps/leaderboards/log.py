@@ -16,6 +16,7 @@ _READ: Final = """
 SELECT event_id::text, event_type, player_id, event_timestamp, data::text
   FROM events WHERE game_id = %s AND event_type = ANY(%s)
 """
+_IN_ORDER: Final = f"{_READ} ORDER BY event_timestamp, event_id"
 _PAGE: Final = 5_000
 
 
@@ -34,12 +35,17 @@ def covers_boards() -> bool:
     return log_covers(Consumer.LEADERBOARDS)
 
 
-def pages(game_id: str, event_types: list[str]) -> Iterator[list[LoggedEvent]]:
-    """The game's events of these types, in pages, by a server-side cursor of this transaction."""
+def pages(
+    game_id: str, event_types: list[str], *, in_order: bool = False
+) -> Iterator[list[LoggedEvent]]:
+    """The game's events of these types, in pages, by a server-side cursor of this transaction.
+
+    `in_order`: of event time, then event id.
+    """
     connection.ensure_connection()
     assert connection.connection is not None
     with closing(connection.connection.cursor(name="gamemetrics_log")) as cursor:
         cursor.itersize = _PAGE
-        cursor.execute(_READ, [game_id, event_types])
+        cursor.execute(_IN_ORDER if in_order else _READ, [game_id, event_types])
         while rows := cursor.fetchmany(_PAGE):
             yield [LoggedEvent(*row) for row in rows]

@@ -11,10 +11,15 @@ from django.db import connection, models
 from django.db.models.functions import Now
 from psycopg2.extensions import register_type
 
+from apps.database.fields import ExactDecimalField
 from apps.leaderboards import upserts
 from apps.leaderboards.build_models import BoardBuild as BoardBuild
 from apps.leaderboards.build_models import BoardBuildEvent as BoardBuildEvent
-from apps.leaderboards.fields import ExactDecimalField
+from apps.leaderboards.decision_models import Attempts as Attempts
+from apps.leaderboards.decision_models import Decision as Decision
+from apps.leaderboards.decision_models import HiddenPlayer as HiddenPlayer
+from apps.leaderboards.decision_models import ModerationAct as ModerationAct
+from apps.leaderboards.decision_models import Tombstone as Tombstone
 from apps.leaderboards.folding import Rows
 from apps.leaderboards.rules import Operator, Order
 from apps.ledger.models import AppliedEvent
@@ -73,6 +78,9 @@ class Board(models.Model):
     )
     season = models.TextField(
         default="", db_default="", help_text="Cron expression in the time zone, as 0 4 1 * *"
+    )
+    bounds = models.TextField(
+        default="", db_default="", help_text="Canonical JSON: what is held in quarantine"
     )
     version = models.IntegerField(default=1, db_default=1, help_text="Of its definition")
     generation = models.IntegerField(

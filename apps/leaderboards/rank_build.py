@@ -10,7 +10,7 @@ from typing import Final
 
 from django.db import DatabaseError, connection
 
-from apps.leaderboards import selectors
+from apps.leaderboards import rank_acts, selectors
 from apps.leaderboards.rank_index import BATCH, BoardPeriod, Builder, places_of
 from apps.ledger.cache import CacheUnavailable
 
@@ -46,6 +46,8 @@ def _begun(scope: BoardPeriod) -> Builder | None:
 
 def _build(builder: Builder) -> bool:
     """Build aside from PostgreSQL and rename in, page by page: a board may have millions."""
+    # Redis may have been emptied of them.
+    rank_acts.fence(builder.scope, selectors.tombstones(builder.scope))
     # One snapshot (a server-side cursor), taken after `begin`: whatever is committed later is
     # written to the build, too.
     rows = selectors.entries(builder.scope).values_list(*selectors.PLACE).iterator(chunk_size=BATCH)

@@ -6,6 +6,8 @@ Keys of a board's period (one hash tag, so one Redis Cluster slot):
   lb:{...}:player                      hash: player id -> "<version> <member>";
                                        field "" -> "complete" where every entry is in
   lb:{...}:new:rank, :new:player       the same, while being built aside
+  lb:{...}:gone                        hash: player id -> the version of an entry that an act took
+                                       away (`rank_acts`); none up to it comes in again
 N is the generation of the board's entries: after a switch to others, readers and writers come to
 other keys at once. There is no |gN in the first generation, 0.
 """
@@ -61,6 +63,11 @@ class BoardPeriod:
             tag = f"{tag}|g{self.generation}"
         base = "lb:{" + tag.replace("{", "(").replace("}", ")") + "}"
         return [f"{base}:{part}" for part in ("rank", "player", "new:rank", "new:player")]
+
+    def written_keys(self) -> list[str]:
+        """Those of `keys`, and the tombstones."""
+        keys = self.keys()
+        return [*keys, keys[0].removesuffix("rank") + "gone"]
 
 
 class Place(NamedTuple):
@@ -166,11 +173,15 @@ def _put(
         return []
     return PUT.run_all(
         client(),
-        [(scope.keys(), (TTL[scope.period], _rows(scopes[scope].values()))) for scope in wanted],
+        [
+            (scope.written_keys(), (TTL[scope.period], packed(scopes[scope].values())))
+            for scope in wanted
+        ],
     )
 
 
-def _rows(places: Iterable[Place]) -> bytes:
+def packed(places: Iterable[Place]) -> bytes:
+    """The places as rows of the scripts."""
     rows: list[str] = []
     for place in places:
         told, double, _ = place.copy()
@@ -223,7 +234,7 @@ class Builder:
 
     def add(self, places: Iterable[Place]) -> bool:
         """Add places of the snapshot; False where the build is lost (see `finish`)."""
-        return self._run(ADD, self.token, _LEASE, _rows(places))
+        return self._run(ADD, self.token, _LEASE, packed(places))
 
     def finish(self) -> bool:
         """Rename in; False where the build was lost (Redis emptied, lease over) or another's."""
@@ -231,4 +242,4 @@ class Builder:
 
     def _run(self, script: Script, *arguments: Any) -> bool:
         with outages():
-            return bool(script.run(client(), self.scope.keys(), *arguments))
+            return bool(script.run(client(), self.scope.written_keys(), *arguments))

@@ -1,8 +1,8 @@
 """The Lua of the rank order in Redis. Each script's keys share a hash tag.
 
-KEYS of all: rank, player, new:rank, new:player (see `rank_index`). Values are absolute: only a
-newer version replaces. Rows are one MessagePack array of player, "<version> <member>" and the
-double as text in turn, each player once.
+KEYS of all: rank, player, new:rank, new:player, gone (see `rank_index`). Values are absolute: only
+a newer version replaces, and none that a tombstone has outlived is taken. Rows are one MessagePack
+array of player, "<version> <member>" and the double as text in turn, each player once.
 """
 
 from __future__ import annotations
@@ -56,20 +56,27 @@ class Script:
 
 # One HMGET, ZREM, ZADD and HSET for at most 500 rows: a command costs Lua more than its elements,
 # and `unpack` takes no more than some thousand.
-_STORE: Final = """
+STORE: Final = """
+-- Versions have no leading zeros: the longer is the newer, then digits decide.
+local function outlived(version, stone)
+  return stone and (#version < #stone or #version == #stone and version <= stone)
+end
 local function store(rank, players, rows)
   local find, sub = string.find, string.sub
+  local fenced = redis.call('EXISTS', KEYS[5]) == 1
   for first = 1, #rows, 1500 do
     local last = math.min(first + 1499, #rows)
     local names, gone, ranked, told = {}, {}, {}, {}
     for at = first, last, 3 do names[#names + 1] = rows[at] end
     local held = redis.call('HMGET', players, unpack(names))
+    local stones = fenced and redis.call('HMGET', KEYS[5], unpack(names))
     for number = 1, #names do
       local at = first + 3 * (number - 1)
       local value, old = rows[at + 1], held[number]
       local space, gap = find(value, ' ', 1, true), old and find(old, ' ', 1, true)
-      -- Versions have no leading zeros: the longer is the newer, then digits decide.
-      if not old or gap < space or gap == space and sub(old, 1, gap) < sub(value, 1, space) then
+      local late = stones and outlived(sub(value, 1, space - 1), stones[number])
+      if not late and
+         (not old or gap < space or gap == space and sub(old, 1, gap) < sub(value, 1, space)) then
         if old then gone[#gone + 1] = sub(old, gap + 1) end
         ranked[#ranked + 1] = rows[at + 2]
         ranked[#ranked + 1] = sub(value, space + 1)
@@ -89,7 +96,7 @@ end
 # ARGV: ttl, rows. Keeps a complete order up, and what is being built aside, so that a commit after
 # the builder's snapshot is not lost when the build is renamed in. An order that is neither is read
 # by nobody: it is not written, and what is left of it goes. 1 where there was something to keep up.
-PUT: Final = Script.of(f"""{_STORE}
+PUT: Final = Script.of(f"""{STORE}
 local complete = redis.call('HGET', KEYS[2], '') == 'complete'
 local building = redis.call('EXISTS', KEYS[4]) == 1
 if not complete then redis.call('UNLINK', KEYS[1], KEYS[2]) end
@@ -102,6 +109,7 @@ if complete then
   if ttl > 0 then
     redis.call('EXPIRE', KEYS[1], ttl)
     redis.call('EXPIRE', KEYS[2], ttl)
+    redis.call('EXPIRE', KEYS[5], ttl)
   end
 end
 return 1
@@ -116,7 +124,7 @@ return 1
 """)
 
 # ARGV: token, lease, rows of the builder's snapshot. 0 where the build is lost or another's.
-ADD: Final = Script.of(f"""{_STORE}
+ADD: Final = Script.of(f"""{STORE}
 if redis.call('HGET', KEYS[4], '') ~= ARGV[1] then return 0 end
 store(KEYS[3], KEYS[4], cmsgpack.unpack(ARGV[3]))
 redis.call('EXPIRE', KEYS[3], ARGV[2])
@@ -139,6 +147,7 @@ local ttl = tonumber(ARGV[2])
 if ttl > 0 then
   redis.call('EXPIRE', KEYS[1], ttl)
   redis.call('EXPIRE', KEYS[2], ttl)
+  redis.call('EXPIRE', KEYS[5], ttl)
 else
   -- The build's lease came along with its name.
   redis.call('PERSIST', KEYS[1])

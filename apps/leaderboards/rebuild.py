@@ -20,6 +20,7 @@ from apps.leaderboards.locks import hold_scores_still
 from apps.leaderboards.models import Entry
 from apps.leaderboards.periods import EPOCH, Period
 from apps.leaderboards.rank_index import BoardPeriod, places_of
+from apps.leaderboards.recompute import recompute
 from apps.leaderboards.rules import Definition
 from apps.ledger.builds import IMPATIENT
 from apps.operations.steps import Display, step
@@ -101,7 +102,8 @@ def _switch(found: Construction) -> tuple[int, float]:
         for game_id, definitions in found.boards.items():
             for definition in definitions:
                 if definition in unchanged[game_id]:
-                    switch_entries(definition)
+                    switch_entries(definition, stones=True)
+                    recount(found, definition)
         changed = settle_switch(found)
     return changed, time.monotonic() - began
 
@@ -117,13 +119,26 @@ def hold_still(found: Construction) -> float:
     return began
 
 
-def switch_entries(definition: Definition) -> tuple[int, int]:
-    """Have the board's entries be those that were built: how many are gone, how many written."""
+def switch_entries(definition: Definition, *, stones: bool) -> None:
+    """Have the board's entries be those that were built.
+
+    `stones`: its orders in Redis go on, where what is gone needs a tombstone (decision 0050).
+    """
+    values: dict[str, Any] = {"game_id": definition.game_id, "board": definition.name}
+    values["stones"] = stones
     with connection.cursor() as cursor:
-        values = {"game_id": definition.game_id, "board": definition.name}
         cursor.execute(build_sql.SWITCH, values)
-        gone, written = cursor.fetchone()
-    return int(gone), int(written)
+        cursor.execute(build_sql.NEWER, values)
+
+
+def recount(found: Construction, definition: Definition) -> None:
+    """Whom people have hidden, or whose scores they decided upon, since the build was opened."""
+    players = found.folding.rulings.acted_upon(definition)
+    if players:
+        recompute(definition, players)
+        values: dict[str, Any] = {"game_id": definition.game_id, "board": definition.name}
+        with connection.cursor() as cursor:
+            cursor.execute(build_sql.RECOUNTED, {**values, "players": players})
 
 
 def settle_switch(found: Construction) -> int:

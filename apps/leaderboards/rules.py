@@ -9,10 +9,11 @@ from decimal import Context, Decimal
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
+from apps.contract.pointers import resolve
 from apps.leaderboards import periods
+from apps.leaderboards.bounds import Bounds
 from apps.leaderboards.filters import Where
 from apps.leaderboards.periods import CALENDAR, Period
-from apps.leaderboards.pointers import resolve
 from apps.ledger.failures import EventRefused
 
 # A score has at most this many digits before and after the point: wide enough for any game,
@@ -58,8 +59,8 @@ class Definition:
     """A board, as data.
 
     `season` is the cron expression of its seasons, empty without; `where` what their data must say
-    of events for them to count. `generation` is no rule: it tells one making of the board's entries
-    from another, and their orders in Redis.
+    of events for them to count; `bounds` what is held in quarantine. `generation` is no rule: it
+    tells one making of the board's entries from another, and their orders in Redis.
     """
 
     game_id: str
@@ -71,6 +72,7 @@ class Definition:
     timezone: str = "UTC"
     where: Where | None = None
     season: str = ""
+    bounds: Bounds | None = None
     generation: int = field(default=0, compare=False)
 
     def start_of(self, period: Period, moment: datetime) -> datetime:

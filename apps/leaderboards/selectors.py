@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Final
 
 import msgspec
-from django.db.models import OuterRef, Q, Subquery
-from django.db.models.functions import Coalesce
 
+from apps.database.prepared import Prepared
+from apps.leaderboards.bounds import bounds_of_text
 from apps.leaderboards.build_models import BoardBuild
 from apps.leaderboards.filters import where_of_text
-from apps.leaderboards.models import Board, Entry, EntryQuerySet
+from apps.leaderboards.models import Board, Entry, EntryQuerySet, Tombstone
 from apps.leaderboards.periods import Period
 from apps.leaderboards.rank_index import BoardPeriod, Place, places_of
 from apps.leaderboards.rules import (
@@ -23,11 +24,24 @@ from apps.leaderboards.rules import (
     Scoring,
     default_definition,
 )
+from apps.leaderboards.upserts import as_json
 
 # What `places_of` reads.
 PLACE = (
     *("game_id", "board", "period", "period_start", "player_id"),
     *("rank_key", "achieved_at", "version"),
+)
+# Each with the generation of that moment: a row of one has no place in the order of another.
+_PLACES: Final = Prepared(
+    "read_places",
+    {"touched": "json"},
+    f"""
+SELECT {", ".join(f"l.{column}" for column in PLACE)}, coalesce(b.generation, 0)
+  FROM json_to_recordset(%(touched)s) AS t(
+       game_id text, period_start timestamptz, player_id text)
+  JOIN leaderboards AS l USING (player_id, game_id, period_start)
+  LEFT JOIN boards AS b ON b.game_id = l.game_id AND b.name = l.board
+""",
 )
 
 
@@ -75,6 +89,7 @@ def definition(board: Board) -> Definition:
         timezone=board.timezone,
         where=where_of_text(board.where),
         season=board.season,
+        bounds=bounds_of_text(board.bounds),
         generation=board.generation,
     )
 
@@ -96,20 +111,11 @@ def is_current(scope: BoardPeriod) -> bool:
 
 def places(touched: Iterable[tuple[str, datetime, str]]) -> list[Place]:
     """Committed places of (game_id, period_start, player_id), on whatever board."""
-    groups: dict[tuple[str, datetime], set[str]] = defaultdict(set)
-    for game_id, period_start, player_id in touched:
-        groups[game_id, period_start].add(player_id)
-    if not groups:
-        return []
-    wanted = Q(pk__in=[])
-    for (game_id, period_start), players in groups.items():
-        wanted |= Q(game_id=game_id, period_start=period_start, player_id__in=players)
-    # Of the moment of the rows: those of one generation have no place in the order of another.
-    of_board = Board.objects.filter(game_id=OuterRef("game_id"), name=OuterRef("board"))
-    rows = Entry.objects.filter(wanted).annotate(
-        generation=Coalesce(Subquery(of_board.values("generation")), 0)
-    )
-    found = list(rows.values_list(*PLACE, "generation"))
+    keys = [
+        {"game_id": game_id, "period_start": period_start, "player_id": player_id}
+        for game_id, period_start, player_id in set(touched)
+    ]
+    found = _PLACES.fetch({"touched": as_json(keys)}) if keys else []
     return list(places_of(found, {(row[0], row[1]): row[-1] for row in found}))
 
 
@@ -121,3 +127,14 @@ def entries(scope: BoardPeriod) -> EntryQuerySet:
         period=scope.period,
         period_start=scope.period_start,
     )
+
+
+def tombstones(scope: BoardPeriod) -> dict[str, int]:
+    """The versions of entries that acts took away, by player."""
+    found = Tombstone.objects.filter(
+        game_id=scope.game_id,
+        board=scope.board,
+        period=scope.period,
+        period_start=scope.period_start,
+    )
+    return dict(found.values_list("player_id", "version"))

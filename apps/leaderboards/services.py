@@ -9,10 +9,11 @@ from apps.contract.chunk import Record, decode_records
 from apps.contract.queues import Consumer
 from apps.hints import announce
 from apps.leaderboards import rank_index, selectors
-from apps.leaderboards.folding import Deltas, scores
+from apps.leaderboards.folding import Deltas, Scored, scores
 from apps.leaderboards.known_boards import KnownBoards, Memory
 from apps.leaderboards.models import Entry, LeaderboardsAppliedEvent
 from apps.leaderboards.rank_index import Place
+from apps.leaderboards.ruling import rule
 from apps.ledger.failures import EventRefused
 from apps.ledger.services import Applied
 
@@ -80,6 +81,9 @@ def _merge_events(
     left = set(claimed)
     deltas = Deltas()
     refused: list[tuple[Record, Exception]] = []
+    # Games with somebody hidden or something decided; mostly none, and then nothing is asked.
+    rulings = boards.rulings
+    ruled: list[tuple[Scored, str]] = []
     for record in records:
         if record.event_id not in left:
             continue
@@ -97,7 +101,13 @@ def _merge_events(
         except EventRefused as error:
             refused.append((record, error))
             continue
+        if rulings and record.game_id in rulings:
+            ruled += [(scored, record.event_id) for scored in found]
+            continue
         for scored in found:
+            deltas.add(scored)
+    if ruled:
+        for scored in rule(rulings, ruled):
             deltas.add(scored)
     if refused:
         LeaderboardsAppliedEvent.release(record.event_id for record, _ in refused)

@@ -62,6 +62,11 @@ UPDATE applied_chunks SET cached = true
  WHERE {_KEY} AND NOT cached AND unhurried.setting = 'off'
 """,
 )
+_AWAITS_CACHE: Final = Prepared(
+    "chunk_awaits_cache",
+    _KEY_TYPES,
+    f"SELECT 1 FROM applied_chunks WHERE {_KEY} AND NOT cached",
+)
 
 
 def claim(consumer: Consumer, chunk: Chunk) -> bool:
@@ -71,6 +76,14 @@ def claim(consumer: Consumer, chunk: Chunk) -> bool:
     another transaction holds the same claim.
     """
     return bool(_CLAIM.execute({**key_of(consumer, chunk), **_expected(consumer, chunk)}))
+
+
+def awaits_cache(consumer: Consumer, chunk: Chunk) -> bool:
+    """Whether a chunk that is done has still to be written to Redis, as far as is known.
+
+    Below the consumer's position nothing has: the position waits for Redis.
+    """
+    return bool(_AWAITS_CACHE.fetch(key_of(consumer, chunk)))
 
 
 def count(

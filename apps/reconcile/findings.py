@@ -31,6 +31,7 @@ class Kind(StrEnum):
     NOT_APPLIED = "not_applied"
     APPLIED_AND_OPEN = "applied_and_open"  # the ledger and an open dead letter contradict
     STATISTICS_DIFFER = "statistics_differ"
+    AGGREGATE_DIFFERS = "aggregate_differs"
     GAME_TOTALS_DIFFER = "game_totals_differ"
     ENTRY_DIFFERS = "entry_differs"
     COPY_DIFFERS = "copy_differs"

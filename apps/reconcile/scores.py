@@ -11,6 +11,8 @@ from typing import Any, Final
 from django.db import connection
 
 from apps.contract.queues import Consumer
+from apps.leaderboards import decisions
+from apps.leaderboards.decisions import Exclusions
 from apps.leaderboards.folding import scores
 from apps.leaderboards.periods import Period
 from apps.leaderboards.rules import Definition, Order
@@ -38,12 +40,13 @@ Applied = tuple[str, str, datetime, str, str]  # player_id, event_type, at, JSON
 
 
 def collect(definitions: Sequence[Definition], game_id: str, players: list[str] | None) -> None:
-    """Fill the table, inside the caller's transaction."""
+    """Fill the table, inside the caller's transaction; without what decisions keep off boards."""
+    excluded = decisions.exclusions(game_id, players)
     with connection.cursor() as cursor:
         cursor.execute(_TABLE)
     types = sorted({name for definition in definitions for name in definition.scoring})
     for page in _pages({"game_id": game_id, "players": players, "types": types}):
-        lines = "".join(line for event in page for line in _lines(definitions, event))
+        lines = "".join(line for event in page for line in _lines(definitions, event, excluded))
         with connection.cursor() as cursor:
             cursor.copy_expert(_COPY, io.StringIO(lines))
 
@@ -58,9 +61,13 @@ def _pages(parameters: dict[str, Any]) -> Iterator[list[Applied]]:
             yield rows
 
 
-def _lines(definitions: Sequence[Definition], event: Applied) -> Iterator[str]:
+def _lines(
+    definitions: Sequence[Definition], event: Applied, excluded: Exclusions
+) -> Iterator[str]:
     player_id, event_type, at, data, event_id = event
     for definition in definitions:
+        if not excluded.counts(definition.name, player_id, event_id):
+            continue
         try:
             found = scores([definition], event_type, player_id, at, data, event_id)
         except EventRefused:

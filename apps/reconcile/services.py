@@ -16,6 +16,7 @@ from apps.contract.queues import Consumer
 from apps.ledger.cache import CacheUnavailable
 from apps.operations.steps import Display
 from apps.reconcile import copies, kafka_log, ledgers, orders, projections
+from apps.reconcile.aggregates import AggregatesProjection
 from apps.reconcile.findings import Part, Scope
 from apps.reconcile.game_totals import GameTotalsProjection
 from apps.reconcile.job import ConsumersBehind, Job
@@ -82,6 +83,7 @@ def _project(job: Job, projection: Projection, trusted: bool) -> None:
     if projection.consumer is Consumer.STATS:
         # After the players' rows, of which they are the sums.
         projections.compare(job, GameTotalsProjection(), trusted=trusted)
+        projections.compare(job, AggregatesProjection(), trusted=trusted)
 
 
 def _known(job: Job, trusted: dict[Consumer, bool]) -> None:

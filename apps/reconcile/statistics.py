@@ -143,13 +143,15 @@ class StatisticsProjection:
         return [(player_id, game_id) for player_id in players]
 
     def refresh(self, changes: Changes) -> None:
-        """What has no row any more goes, the rest takes the new versions."""
-        found = statistics.of_players(changes)
-        cache.put(found)
-        kept = {(item.player_id, item.game_id) for item in found}
-        cache.drop(
-            [cache.key(game, player) for player, game in changes if (player, game) not in kept]
-        )
+        refresh_copies(changes)
+
+
+def refresh_copies(changes: Changes) -> None:
+    """Of (player_id, game_id): what has no row any more goes, the rest takes the new versions."""
+    found = statistics.of_players(changes)
+    cache.put(found)
+    kept = {(item.player_id, item.game_id) for item in found}
+    cache.drop([cache.key(game, player) for player, game in changes if (player, game) not in kept])
 
 
 def _parameters(game_id: str, players: list[str] | None) -> dict[str, Any]:

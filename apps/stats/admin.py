@@ -8,6 +8,8 @@ from apps.operations.columns import json_column, link_column, moment_column, tex
 from apps.operations.keyset import Keyset
 from apps.operations.read_only import ReadOnlyAdmin
 from apps.operations.search import IndexedSearch
+from apps.stats.aggregate_models import StatDefinition
+from apps.stats.aggregate_pages import AggregatePages
 from apps.stats.models import (
     GameStatistics,
     GameStatisticsDaily,
@@ -141,3 +143,27 @@ class StatsBuildAdmin(ReadOnlyAdmin):
         moment_column("switched_at"),
     )
     sections = ((None, (*list_display, "backend_pid")),)
+
+
+@admin.register(StatDefinition)
+class StatDefinitionAdmin(AggregatePages, ReadOnlyAdmin):
+    """Declared aggregates, each version of them; one of a name is current."""
+
+    change_list_template = "stats/change_list.html"
+
+    list_order = Keyset(fields=("game_id", "name", "version"))
+    searches = (IndexedSearch(words={"game": "game_id", "name": "name"}, order=list_order),)
+    bare_words = ("game",)
+    bare_meaning = "Text alone is a game's id."
+    list_display = (
+        text_column("name"),
+        link_column("game_id", "stats.statdefinition", {"game": "game_id"}, "game"),
+        "version",
+        "current",
+        "operator",
+        text_column("pointer"),
+        "event_types",
+        text_column("changed_by"),
+        moment_column("created_at"),
+    )
+    sections = ((None, (*list_display, text_column("reason"))),)

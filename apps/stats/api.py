@@ -45,6 +45,14 @@ class SpanIn(Schema):
         return Span(start=start, end=end)
 
 
+class AggregateOut(Schema):
+    """What a player has of a declared aggregate."""
+
+    value: str | None = Field(description="A decimal; null where every event was skipped")
+    counted: int = Field(description="Events that gave a number")
+    skipped: int = Field(description="Events of its types that gave none")
+
+
 class StatisticsOut(Schema):
     """Statistics of a player in a game; times are UTC event times."""
 
@@ -55,6 +63,7 @@ class StatisticsOut(Schema):
     first_event_at: datetime
     last_event_at: datetime
     sessions: int
+    aggregates: dict[str, AggregateOut] = Field(description="Declared ones, by name")
 
 
 @router.get(
@@ -77,6 +86,7 @@ class PlayerDayOut(Schema):
     sessions: int
     first_event_at: datetime
     last_event_at: datetime
+    aggregates: dict[str, AggregateOut] = Field(description="Of that day, by name")
 
 
 class PlayerHistoryOut(Schema):

@@ -33,6 +33,14 @@ end
 """
 
 
+class Aggregate(msgspec.Struct, kw_only=True, frozen=True):
+    """What a player has of a declared aggregate; `value` is a decimal, None if all were skipped."""
+
+    value: str | None
+    counted: int
+    skipped: int
+
+
 class Statistics(msgspec.Struct, kw_only=True, frozen=True):
     """Statistics of a player in a game, at a version."""
 
@@ -44,6 +52,7 @@ class Statistics(msgspec.Struct, kw_only=True, frozen=True):
     first_event_at: datetime
     last_event_at: datetime
     sessions: int = 0  # absent in copies of before sessions were counted
+    aggregates: dict[str, Aggregate] = {}  # by name; absent in copies of before there were any
 
 
 _encoder = msgspec.json.Encoder()

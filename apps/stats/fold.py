@@ -7,6 +7,7 @@ from typing import Final
 from apps.database.prepared import Prepared
 from apps.ledger import versions
 from apps.ledger.builds import ALIVE
+from apps.stats import aggregate_sql
 from apps.stats.locks import BUILD, STATISTICS
 
 # Rows of a game and day among which writers spread: on a single one, every chunk of the game would
@@ -24,16 +25,18 @@ _ADDED: Final = """s.event_breakdown || (
 # A session is claimed like an event: once a day, and whoever claims a day claims all time as well
 # (day -infinity), where it may be known from another day. A player is active anew where the row's
 # count is what this chunk adds: it had none before. Claims are noted for a build that is open and
-# whose builder lives; without one that costs a look into an empty index.
+# whose builder lives; without one that costs a look into an empty index. Definitions of aggregates
+# are read here, under the lock, so none appears or changes between a claim and its commit.
 FOLD: Final = Prepared(
     "fold_statistics",
     {"records": "json"},
     f"""
 WITH records AS MATERIALIZED (
   SELECT DISTINCT ON (r.event_id) r.*, (r."timestamp" AT TIME ZONE 'UTC')::date AS day
-    FROM json_to_recordset(%(records)s) AS r(
+    FROM ROWS FROM (json_to_recordset(%(records)s) AS (
          "offset" bigint, event_id uuid, event_type text, player_id text, game_id text,
-         "timestamp" timestamptz, session_id text)
+         "timestamp" timestamptz, session_id text)) WITH ORDINALITY AS r(
+         "offset", event_id, event_type, player_id, game_id, "timestamp", session_id, place)
    ORDER BY r.event_id, r."offset"
 ), claimed AS (
   INSERT INTO stats_applied_events (event_id) SELECT event_id FROM records
@@ -126,9 +129,10 @@ WITH records AS MATERIALIZED (
       ON CONFLICT (game_id, shard) DO UPDATE SET
          total_events = s.total_events + EXCLUDED.total_events,
          players = s.players + EXCLUDED.players
-)
+), {aggregate_sql.FOLD}
 SELECT player_id, game_id, total_events, event_breakdown, first_event_at, last_event_at, sessions,
-       version, (SELECT count(*) FROM claimed), (SELECT count(*) FROM records)
+       version, (SELECT count(*) FROM claimed), (SELECT count(*) FROM records),
+       EXISTS (SELECT 1 FROM wanted)
   FROM stored
 """,
     before=f"SELECT pg_advisory_xact_lock_shared({STATISTICS})",

@@ -6,12 +6,17 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
 
-from django.db.models import Sum
+from django.db.models import JSONField, Sum
+from django.db.models.expressions import RawSQL
 
+from apps.stats.aggregate_sql import shown
+from apps.stats.cache import Aggregate
 from apps.stats.models import GameStatistics, GameStatisticsDaily, PlayerStatisticsDaily
+from apps.stats.selectors import aggregates
 
 # Days of one answer: a leap year.
 MOST_DAYS: Final = 366
+_AGGREGATES: Final = shown("player_statistics_daily", "player_statistics_daily.day")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,6 +37,7 @@ class PlayerDay:
     sessions: int
     first_event_at: datetime
     last_event_at: datetime
+    aggregates: dict[str, Aggregate]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,9 +59,13 @@ class GameTotals:
 
 def days_of_player(player_id: str, game_id: str, span: Span) -> list[PlayerDay]:
     """The days on which the player was active, in order."""
-    rows = PlayerStatisticsDaily.objects.filter(
-        game_id=game_id, player_id=player_id, day__gte=span.start, day__lt=span.end
-    ).order_by("day")
+    rows = (
+        PlayerStatisticsDaily.objects.filter(
+            game_id=game_id, player_id=player_id, day__gte=span.start, day__lt=span.end
+        )
+        .annotate(aggregates=RawSQL(_AGGREGATES, (), output_field=JSONField()))
+        .order_by("day")
+    )
     return [
         PlayerDay(
             day=row.day,
@@ -64,6 +74,7 @@ def days_of_player(player_id: str, game_id: str, span: Span) -> list[PlayerDay]:
             sessions=row.sessions,
             first_event_at=row.first_event_at,
             last_event_at=row.last_event_at,
+            aggregates=aggregates(row.aggregates),
         )
         for row in rows
     ]

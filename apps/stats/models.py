@@ -8,7 +8,22 @@ from django.db import models
 from django.db.models.functions import Now
 
 from apps.ledger.models import AppliedEvent
+from apps.stats.aggregate_models import PlayerAggregate, StatDefinition
 from apps.stats.fold import FOLD
+
+# Django looks for an app's models here.
+__all__ = [
+    "GameStatistics",
+    "GameStatisticsDaily",
+    "PlayerAggregate",
+    "PlayerSession",
+    "PlayerStatistics",
+    "PlayerStatisticsDaily",
+    "StatDefinition",
+    "StatsAppliedEvent",
+    "StatsBuild",
+    "StatsBuildEvent",
+]
 
 
 class StatsAppliedEvent(AppliedEvent):
@@ -27,7 +42,7 @@ class PlayerStatisticsQuerySet(models.QuerySet["PlayerStatistics"]):
 
         Returns the changed rows (player_id, game_id, total_events, event_breakdown,
         first_event_at, last_event_at, sessions, version, events applied by this call, different
-        events).
+        events, whether a game of theirs has aggregates).
         """
         return FOLD.fetch({"records": records})
 

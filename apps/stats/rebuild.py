@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -11,7 +12,10 @@ from django.db import connection, transaction
 
 from apps.ledger.builds import IMPATIENT, LogBehind
 from apps.operations.steps import Display, step
-from apps.stats import build_sql, builds, cache, selectors
+from apps.stats import aggregate_builds, build_sql, builds, cache, selectors
+from apps.stats.aggregate_builds import AGGREGATES
+from apps.stats.aggregates import Definition
+from apps.stats.build_sql import STATISTICS, Part
 from apps.stats.locks import hold_statistics_still
 from apps.stats.models import PlayerStatistics, StatsBuild
 
@@ -37,6 +41,20 @@ class Rebuilt:
     still: float  # seconds in which no event was applied to statistics
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """What is rebuilt: the parts, of which events; None means all.
+
+    `settle` runs in the transaction of the switch. An aggregate that is named is rebuilt alone.
+    """
+
+    parts: tuple[Part, ...] = (STATISTICS, AGGREGATES)
+    game_id: str | None = None
+    types: list[str] | None = None
+    name: str | None = None
+    settle: Callable[[], None] = lambda: None
+
+
 def rebuild(game_id: str | None, display: Display) -> Rebuilt:
     """Rebuild the statistics of a game, or of all; events go on arriving and being read.
 
@@ -44,72 +62,106 @@ def rebuild(game_id: str | None, display: Display) -> Rebuilt:
     next rebuild brings Redis its copies). Killed at any point, it leaves the live ones as they are
     or as they were to be.
     """
-    began = time.monotonic()
     with builds.alone():
-        _finish_former()
-        _run(build_sql.TABLES)
-        build: StatsBuild | None = None
-        try:
-            with builds.opened(game_id) as build:
-                events = _read_log(game_id, display)
-            events += _follow(display)
-            events, changed, still = _switch(build, events, game_id)
-        except BaseException:
-            if build is not None:
-                builds.settle(build, StatsBuild.FAILED)
-            raise
-        _run(build_sql.DROP)
-        _refresh(display)
-        builds.settle(build, StatsBuild.DONE)
+        finish_former()
+        plan = Plan(game_id=game_id)
+        _make_tables(plan)
+        return _build(plan, display)
+
+
+def fill(definition: Definition, settle: Callable[[], None], display: Display) -> Rebuilt:
+    """Within `alone`: rebuild one aggregate under this definition; `settle` puts it in force.
+
+    Raises as `rebuild` does.
+    """
+    plan = Plan(
+        parts=(AGGREGATES,),
+        game_id=definition.game_id,
+        types=list(definition.event_types),
+        name=definition.name,
+        settle=settle,
+    )
+    _make_tables(plan)
+    _run(aggregate_builds.ONLY, **aggregate_builds.only(definition))
+    return _build(plan, display)
+
+
+def _make_tables(plan: Plan) -> None:
+    for part in plan.parts:
+        _run(part.tables)
+    _run(build_sql.TABLES)
+
+
+def _build(plan: Plan, display: Display) -> Rebuilt:
+    began = time.monotonic()
+    build: StatsBuild | None = None
+    try:
+        with builds.opened(plan.game_id) as build:
+            events = _read_log(plan, display)
+        events += _follow(plan, display)
+        events, changed, still = _switch(build, plan, events)
+    except BaseException:
+        if build is not None:
+            builds.settle(build, StatsBuild.FAILED)
+        raise
+    for part in plan.parts:
+        _run(part.drop)
+    _run(build_sql.DROP)
+    _refresh(display)
+    builds.settle(build, StatsBuild.DONE)
     seconds = time.monotonic() - began
     logger.info("statistics rebuilt", extra={"events": events, "changed": changed})
     return Rebuilt(events=events, changed=changed, seconds=seconds, still=still)
 
 
-def _read_log(game_id: str | None, display: Display) -> int:
+def _read_log(plan: Plan, display: Display) -> int:
     """Everything that was applied when the build was opened."""
     ((blocks, about),) = _fetch(build_sql.BLOCKS)
+    whose = {"game_id": plan.game_id, "types": plan.types}
+    add_log = build_sql.add_log(plan.parts)
     found = 0
     with step(display, "the log", about):
         for first in range(0, blocks, _PAGE):
-            scope = {"game_id": game_id, "first": f"({first},0)", "next": f"({first + _PAGE},0)"}
-            ((count,),) = _fetch(build_sql.ADD_LOG, **scope)
+            lying = {"first": f"({first},0)", "next": f"({first + _PAGE},0)"}
+            ((count,),) = _fetch(add_log, **whose, **lying)
             found += count
             display.advance(count)
-        ((count,),) = _fetch(build_sql.ADD_LETTERS, game_id=game_id)
+        ((count,),) = _fetch(build_sql.add_letters(plan.parts), **whose)
     return int(found + count)
 
 
-def _follow(display: Display) -> int:
+def _follow(plan: Plan, display: Display) -> int:
     """What consumers have noted meanwhile, until little is left to do."""
     found = 0
     with step(display, "what came meanwhile", 0):
         for _ in range(_ROUNDS):
             with transaction.atomic():
-                added, noted = _take_notes()
+                added, noted = _take_notes(plan)
             found += added
             display.advance(added)
             if noted <= _FEW_NOTES:
                 break
     with transaction.atomic():
         _run(build_sql.SET_BASED)
-        _run(build_sql.ADD_UP)
+        for part in plan.parts:
+            _run(part.add_up)
+        _run(build_sql.FORGET_TOUCHED)
     # What came while that was added up.
     with transaction.atomic():
-        added, _ = _take_notes()
+        added, _ = _take_notes(plan)
     return found + added
 
 
-def _take_notes() -> tuple[int, int]:
+def _take_notes(plan: Plan) -> tuple[int, int]:
     """How many events were added, and how many were noted."""
     with connection.cursor() as cursor:
         cursor.execute(build_sql.TAKE_NOTES, {"limit": _NOTES})
-        cursor.execute(build_sql.ADD_NOTED)
+        cursor.execute(build_sql.add_noted(plan.parts))
         added, noted = cursor.fetchone()
     return int(added), int(noted)
 
 
-def _switch(build: StatsBuild, events: int, game_id: str | None) -> tuple[int, int, float]:
+def _switch(build: StatsBuild, plan: Plan, events: int) -> tuple[int, int, float]:
     """All events read, players changed, and the seconds in which statistics stood still."""
     with transaction.atomic():
         _run(f"{build_sql.SET_BASED}; {IMPATIENT}")
@@ -117,15 +169,17 @@ def _switch(build: StatsBuild, events: int, game_id: str | None) -> tuple[int, i
         began = time.monotonic()
         builds.wait_for_the_log()
         while True:
-            added, noted = _take_notes()
+            added, noted = _take_notes(plan)
             events += added
             if added < noted:
                 raise LogBehind(f"{noted - added:,} applied events are in no log")
             if not noted:
                 break
-        _run(build_sql.ADD_TOUCHED)
-        for statement in build_sql.SWITCH:
-            _run(statement, game_id=game_id)
+        for part in plan.parts:
+            _run(part.add_touched)
+            for statement in part.switch:
+                _run(statement, game_id=plan.game_id, name=plan.name)
+        plan.settle()
         ((changed,),) = _fetch("SELECT count(*) FROM rebuilt_changes")
         builds.switched(build, events=events, changed=changed)
     return events, int(changed), time.monotonic() - began
@@ -144,8 +198,8 @@ def _refresh(display: Display) -> None:
             display.advance(len(some))
 
 
-def _finish_former() -> None:
-    """A build that was switched, and whose builder died before Redis had all copies."""
+def finish_former() -> None:
+    """Within `alone`: a build that was switched, and of which Redis has not all copies."""
     for build in StatsBuild.objects.filter(state=StatsBuild.SWITCHED):
         rows = PlayerStatistics.objects.filter(updated_at__gte=build.started_at)
         if build.game_id is not None:

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from typing import Any, Final
 
-from django.db.models import Q
+import msgspec
+from django.db.models import F, JSONField, Q
+from django.db.models.expressions import RawSQL
 
 from apps.ledger.cache import CacheUnavailable
 from apps.stats import cache
-from apps.stats.cache import Statistics
+from apps.stats.aggregate_sql import shown
+from apps.stats.cache import Aggregate, Statistics
 from apps.stats.models import PlayerStatistics
 
 logger = logging.getLogger(__name__)
+# Within the row's own statement: a copy that had the version of one moment and the aggregates of
+# an earlier one would stay.
+_AGGREGATES: Final = shown("player_statistics", "date '-infinity'")
 
 
 def of_player(player_id: str, game_id: str) -> Statistics | None:
@@ -43,22 +50,23 @@ def of_players(pairs: Iterable[tuple[str, str]]) -> list[Statistics]:
     wanted = Q(pk__in=[])
     for game_id, players in games.items():
         wanted |= Q(game_id=game_id, player_id__in=players)
-    return [_statistics(row) for row in PlayerStatistics.objects.filter(wanted)]
+    return _statistics(wanted)
+
+
+def aggregates(found: Any) -> dict[str, Aggregate]:
+    """What `aggregate_sql.shown` gives."""
+    return msgspec.convert(found, dict[str, Aggregate])
 
 
 def _of_row(player_id: str, game_id: str) -> Statistics | None:
-    row = PlayerStatistics.objects.filter(player_id=player_id, game_id=game_id).first()
-    return None if row is None else _statistics(row)
+    return next(iter(_statistics(Q(player_id=player_id, game_id=game_id))), None)
 
 
-def _statistics(row: PlayerStatistics) -> Statistics:
-    return Statistics(
-        version=row.version,
-        player_id=row.player_id,
-        game_id=row.game_id,
-        total_events=row.total_events,
-        events=row.event_breakdown,
-        first_event_at=row.first_event_at,
-        last_event_at=row.last_event_at,
-        sessions=row.sessions,
+def _statistics(wanted: Q) -> list[Statistics]:
+    rows = PlayerStatistics.objects.filter(wanted).values(
+        *("version", "player_id", "game_id", "total_events", "first_event_at", "last_event_at"),
+        "sessions",
+        events=F("event_breakdown"),
+        aggregates=RawSQL(_AGGREGATES, (), output_field=JSONField()),
     )
+    return [Statistics(**{**row, "aggregates": aggregates(row["aggregates"])}) for row in rows]

@@ -37,9 +37,10 @@ class StatsConsumer:
             )
             for row in rows
         ]
-        if not rows or rows[0][8] < rows[0][9]:
+        if not rows or rows[0][8] < rows[0][9] or rows[0][10]:
             # Who applied a repeated event before, in another cut, may not have come to its Redis
-            # write.
+            # write. And aggregates that this chunk did not touch may have been written while it
+            # waited for the player's row. It holds that now; only another statement sees them.
             changes = self.changes_of(records)
         return Applied(applied=rows[0][8] if rows else 0, changes=changes)
 

@@ -11,6 +11,7 @@ def rows(sizes: Sizes) -> list[Row]:
     """The rows of every run."""
     return [
         drain.drain(sizes.drain_events),
+        drain.logging_alone(sizes.drain_events),
         *rate.rates("kafka", sizes.kafka_rates, sizes.rate_seconds),
         *rate.held(sizes.held_rates, sizes.held_seconds),
         *rate.rates("http", sizes.http_rates, sizes.rate_seconds),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import psycopg2.errors
 import redis
 
+from apps.contract.queues import Consumer
 from gamemetrics.stack import redis_server
 from gamemetrics.stack.ports import Ports
 from gamemetrics.stack.postgres import OWNER
@@ -38,12 +39,20 @@ def empty(server: PostgresServer) -> None:
     server.sql("CHECKPOINT")
 
 
-def skip_to(server: PostgresServer, topic_id: str, ends: Mapping[int, int]) -> None:
-    """Have the bridge, which must not run, begin at these ends: what lies before is let be."""
+def skip_to(
+    server: PostgresServer,
+    topic_id: str,
+    ends: Mapping[int, int],
+    consumers: Sequence[Consumer] = tuple(Consumer),
+) -> None:
+    """Have the bridge, which must not run, begin at these ends for these consumers: they let be
+    what lies before."""
+    names = [consumer.value for consumer in consumers]
     for partition, end in ends.items():
         server.sql(
-            "UPDATE consumer_positions SET next_offset = %s WHERE topic_id = %s AND partition = %s",
-            *(end, topic_id, partition),
+            "UPDATE consumer_positions SET next_offset = %s"
+            " WHERE topic_id = %s AND partition = %s AND consumer = ANY(%s)",
+            *(end, topic_id, partition, names),
         )
 
 

@@ -46,13 +46,15 @@ _OPTIONS: Final = (
 
 
 class Plan(msgspec.Struct, kw_only=True, frozen=True):
-    """`starts` are offsets by partition; `interval` seconds between two looks."""
+    """`starts` are offsets by partition; `interval` seconds between two looks; `consumers` those
+    that are looked at."""
 
     dsn: str
     topic_id: str
     starts: dict[int, int]
     interval: float
     result: str
+    consumers: tuple[str, ...] = tuple(consumer.value for consumer in Consumer)
 
 
 class Seen(msgspec.Struct, kw_only=True, array_like=True):
@@ -84,7 +86,7 @@ class Observer:
         self._cursor: Any = self._connection.cursor()
         self._cursor.execute(_PREPARE.format(topic_id=plan.topic_id))
         # Everything before is cached, so that no look sees it again.
-        self._lows = {(c.value, p): start for c in Consumer for p, start in plan.starts.items()}
+        self._lows = {(c, p): start for c in plan.consumers for p, start in plan.starts.items()}
         self._query = self._text()
         self._open: dict[tuple[str, int], dict[int, Seen]] = defaultdict(dict)
         self._after: dict[tuple[str, int], dict[int, int]] = defaultdict(dict)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import msgspec
 
+from apps.contract.queues import Consumer
 from apps.demo.database import Database
 from apps.demo.positions import Positions, wait_until_applied
 from apps.demo.topic import KafkaUnavailable, Topic
@@ -196,10 +197,10 @@ class Rig:
         with self.redis() as client:
             client.flushdb()
 
-    def skip(self) -> None:
-        """Have the bridge, which must not run, begin at the topic's end."""
+    def skip(self, consumers: Sequence[Consumer] = tuple(Consumer)) -> None:
+        """Have the bridge, which must not run, begin at the topic's end for these consumers."""
         topic = self.view()
-        database.skip_to(self.postgres, str(topic.id), topic.ends())
+        database.skip_to(self.postgres, str(topic.id), topic.ends(), consumers)
 
     def redis(self) -> Any:
         return database.cache_client(self.ports)

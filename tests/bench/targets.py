@@ -71,11 +71,11 @@ def _done(row: str) -> Callable[[Rows], float | None]:
     return lambda rows: rows[row].done if row in rows and rows[row].done else None
 
 
-def _times(peer: str) -> Callable[[Rows], float | None]:
+def _times(peer: str, row: str = "drain") -> Callable[[Rows], float | None]:
     """How many times as fast as the peer a backlog is drained."""
 
     def found(rows: Rows) -> float | None:
-        ours, theirs = _done("drain")(rows), _done(f"peer {peer}")(rows)
+        ours, theirs = _done(row)(rows), _done(f"peer {peer}")(rows)
         return ours / theirs if ours and theirs else None
 
     return found
@@ -147,7 +147,11 @@ TARGETS = (
         least=True,
     ),
     Target(
-        name="drain, beside peer (c) floor", aim=0.5, unit=_TIMES, found=_times("floor"), least=True
+        name="drain of the log alone, beside peer (c) floor",
+        aim=0.5,
+        unit=_TIMES,
+        found=_times("floor", "drain log"),
+        least=True,
     ),
     Target(name="strict mode", aim=600, unit=_RATE, found=_done("strict"), least=True, goal=True),
     Target(name="reads, the slowest p99", aim=5, unit=_MS, found=_reads),

@@ -62,7 +62,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
 def test_every_row_is_measured_and_counts_what_it_sent(told: Told) -> None:
     assert [row.problems for row in told.measured.values()] == [[]] * len(told.measured)
     assert list(told.measured) == [
-        *("drain", "rate kafka 200", "rate http 200", "http single 2", "reads top-25"),
+        *("drain", "drain log", "rate kafka 200", "rate http 200", "http single 2", "reads top-25"),
         *("soak", "strict"),
     ]
     sent = {name: row.events for name, row in told.measured.items()}

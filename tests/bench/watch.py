@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from apps.contract.queues import Consumer
 from tests.bench import latency
 from tests.bench.child import Child
 from tests.bench.figures import Figures
@@ -87,8 +88,8 @@ class Watch:
 
 
 @contextmanager
-def watch(rig: Rig) -> Iterator[Watch]:
-    """An observer from where the topic ends now, where every consumer must be."""
+def watch(rig: Rig, consumers: Sequence[Consumer] = tuple(Consumer)) -> Iterator[Watch]:
+    """An observer of these from where the topic ends now, where every consumer must be."""
     topic = rig.view()
     starts, result = dict(topic.ends()), rig.home / "seen.json"
     plan = Plan(
@@ -97,6 +98,7 @@ def watch(rig: Rig) -> Iterator[Watch]:
         starts=starts,
         interval=LOOK_SECONDS,
         result=str(result),
+        consumers=tuple(consumer.value for consumer in consumers),
     )
     with rig.child("tests.bench.observer", plan) as observer:
         backend = int(observer.hear(PATIENCE)["backend"])

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 BATCH: Final = 250
-SMALLEST: Final = 10
+SMALLEST: Final = 40
 # Events a second: what two cores carry without a backlog that would count as recovery.
 RATE: Final = 2_500.0
 # Of the stream: sent before the fault begins, and kept back until it is over.

@@ -14,6 +14,7 @@ from apps.leaderboards.models import Board, Entry
 from apps.stats.models import PlayerStatistics
 from tests.admin_site import (
     LISTS,
+    new_conduct,
     new_counts,
     new_entry,
     new_event,
@@ -56,6 +57,7 @@ def one_of_each() -> dict[str, object]:
         DeadLetter.objects.get().pk,
         DeadLetterJob.objects.get().pk,
         *new_counts(),
+        *new_conduct(),
     )
     return dict(zip(LISTS, keys, strict=True))
 

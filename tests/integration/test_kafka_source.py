@@ -126,6 +126,22 @@ def test_a_paused_partition_brings_nothing_until_it_is_resumed(
     assert len(poll_until(source, lambda messages: len(messages) >= 3)) == 3
 
 
+@pytest.mark.parametrize("between", [True, False], ids=["dropped", "given again"])
+def test_a_partition_that_starts_anew_is_not_paused_any_more(
+    client: dict[str, Any], topic: str, joined: tuple[KafkaSource, list[int]], between: bool
+) -> None:
+    """librdkafka remembers a pause beyond the assignment in which it was asked for."""
+    source, _ = joined
+    number = publish(client, topic, 3)
+    source.start({number: 0})
+    source.pause(number)
+    assert source.poll(0.5) == []
+    if between:
+        source.start({})
+    source.start({number: 0})
+    assert len(poll_until(source, lambda messages: len(messages) >= 3)) == 3
+
+
 def test_what_is_committed_is_the_next_offset(
     client: dict[str, Any], topic: str, joined: tuple[KafkaSource, list[int]]
 ) -> None:

@@ -51,6 +51,7 @@ def test_a_player_has_sessions_beside_what_there_was(client: Client) -> None:
         "first_event_at": "2024-02-28T12:00:00Z",
         "last_event_at": "2024-03-01T12:04:00Z",
         "sessions": 1,
+        "aggregates": {},
     }
 
 
@@ -65,6 +66,7 @@ def test_a_history_has_the_active_days_of_its_range_without_its_end(client: Clie
             "sessions": 1,
             "first_event_at": "2024-02-28T12:00:00Z",
             "last_event_at": "2024-02-28T12:01:00Z",
+            "aggregates": {},
         },
         {
             "day": "2024-02-29",
@@ -73,6 +75,7 @@ def test_a_history_has_the_active_days_of_its_range_without_its_end(client: Clie
             "sessions": 1,
             "first_event_at": "2024-02-29T12:03:00Z",
             "last_event_at": "2024-02-29T12:03:00Z",
+            "aggregates": {},
         },
     ]
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from apps.contract.chunk import Record, Refused, decode_records
 from apps.contract.queues import Consumer
-from bridge.buffer import BUSY_CHUNKS, LONGEST, Buffer, CutPolicy
+from bridge.buffer import BUSY_CUTS, LONGEST, Buffer, CutPolicy
 from bridge.inflight import FIRST_LEASE, LONGEST_LEASE, STEADY_MESSAGES, Lease
 from bridge.partition import Partition
 from bridge.watermark import Watermark
@@ -68,10 +68,10 @@ def test_chunks_meet_and_hold_every_message_once(valid: dict[int, bool], most: i
     assert all(held.events + len(held.refused) <= most for held in chunks)
 
 
-@given(st.integers(0, 10 * BUSY_CHUNKS))
-def test_the_further_behind_the_consumers_the_longer_the_pause(chunks: int) -> None:
-    assert POLICY.pause(0) == POLICY.pause(BUSY_CHUNKS) == POLICY.linger
-    assert POLICY.pause(chunks) <= POLICY.pause(chunks + 1) <= LONGEST * POLICY.linger
+@given(st.integers(0, 100 * BUSY_CUTS))
+def test_the_further_behind_the_consumers_the_longer_the_pause(cuts: int) -> None:
+    assert POLICY.pause(0) == POLICY.pause(BUSY_CUTS) == POLICY.linger
+    assert POLICY.pause(cuts) <= POLICY.pause(cuts + 1) <= max(POLICY.linger, LONGEST)
 
 
 @given(st.integers(1, 12))

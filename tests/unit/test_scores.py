@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from apps.contract.pointers import resolve
 from apps.leaderboards.folding import Deltas, scores
 from apps.leaderboards.periods import Period
-from apps.leaderboards.pointers import resolve
 from apps.leaderboards.rules import Operator, Scoring, default_definition, score_of
 from apps.ledger.failures import EventRefused
 from tests.builders import GAME, NOW, board, event_id

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from apps.contract.queues import Consumer
 from tests.bench.checks import counts
 from tests.bench.figures import Figures
 from tests.bench.fill import Filled
@@ -39,6 +40,21 @@ def strict(events: int) -> Row:
     )
 
 
+def logging_alone(events: int) -> Row:
+    """The log's job by itself, beside the peer that does nothing else."""
+    return Row(
+        name="drain log",
+        shows=f"{events:,} events lie in Kafka when the bridge starts, for the log alone",
+        measure=partial(
+            measured,
+            row="drain log",
+            events=events,
+            consumers=(Consumer.LOGGING,),
+            running=("bridge", "worker-logging"),
+        ),
+    )
+
+
 def measured(
     rig: Rig,
     *,
@@ -47,21 +63,25 @@ def measured(
     warming: int = WARMING,
     settings: Mapping[str, str] | None = None,
     fill: Callable[[Rig], Filled] = lambda rig: Filled(),
+    consumers: Sequence[Consumer] = tuple(Consumer),
+    running: Sequence[str] = APPLICATIONS,
     **more: Any,
 ) -> Figures:
     """Drain so many events.
 
     `settings` are for our processes, `more` for the generator; `fill` puts rows into the empty
-    tables. The start of the bridge is not in the time: it runs from the first
-    commit, and the events committed then are not counted.
+    tables. Of the processes those that are `running` run, and `consumers` are to apply; the others
+    find themselves at the end of the topic. The start of the bridge is not in the time: it runs
+    from the first commit, and the events committed then are not counted.
     """
     rig.ready(warming=warming, **(settings or {}))
     filled = fill(rig)
-    rig.run(*(name for name in APPLICATIONS if name != "bridge"), **(settings or {}))
+    rig.run(*(name for name in running if name != "bridge"), **(settings or {}))
     figures = Figures(row=row, kind=row.partition(" ")[0], events=events)
-    with watch(rig) as watched:
+    with watch(rig, consumers) as watched:
         rig.produce(events, **more)
-        rig.run(*APPLICATIONS, **(settings or {}))
+        rig.skip([consumer for consumer in Consumer if consumer not in consumers])
+        rig.run(*running, **(settings or {}))
         first = watched.first()
         watched.finish(patience=max(60.0, events / 100))
         figures.seconds = round(watched.last_committed() - first, 3)
@@ -69,7 +89,7 @@ def measured(
         figures.done = round(counted / figures.seconds, 1)
         watched.write(figures, counted)
     figures.notes["by_consumer"] = _by_consumer(watched, first, counted)
-    figures.problems += counts(rig, events, filled)
+    figures.problems += counts(rig, events, filled, consumers)
     return figures
 
 

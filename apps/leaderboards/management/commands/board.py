@@ -11,7 +11,7 @@ import msgspec
 from django.core.management.base import BaseCommand, CommandError
 
 from apps.leaderboards import changes, selectors
-from apps.leaderboards.board_schema import BoardInvalid, as_json, definition_of, typed_where
+from apps.leaderboards.board_schema import BoardInvalid, as_json, definition_of, typed
 from apps.leaderboards.board_versions import versions
 from apps.leaderboards.build_commands import BuildCommands
 from apps.leaderboards.declaration import BoardConflict, LogBehind, declare
@@ -90,7 +90,8 @@ def _definition(options: dict[str, Any]) -> Definition:
     given = {name: options[name] for name in PLAIN}
     given["periods"] = given["periods"] or list(CALENDAR)
     try:
-        given["where"] = typed_where(options["where"])
+        given["where"] = typed("where", options["where"])
+        given["bounds"] = typed("bounds", options["bounds"])
         return definition_of(options["game"], given)
     except BoardInvalid as error:
         raise CommandError(f"{error.pointer}: {error}") from error
@@ -111,6 +112,7 @@ def _add_definition(parser: ArgumentParser) -> None:
     parser.add_argument("--season", default="", help="cron expression, as '0 4 1 * *'")
     parser.add_argument("--timezone", default="UTC")
     parser.add_argument("--where", default="{}", help="""JSON, as '{"/mode": "ranked"}'""")
+    parser.add_argument("--bounds", default="{}", help="""JSON, as '{"max": 1000}'""")
     parser.add_argument("--reason", required=True, help="kept with the version")
 
 

@@ -11,7 +11,7 @@ CREATE TRIGGER boards_stamp AFTER INSERT OR UPDATE OF state OR DELETE OR TRUNCAT
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("leaderboards", "0006_board_versions"),
+        ("leaderboards", "0011_bounds"),
     ]
 
     operations = [
