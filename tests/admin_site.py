@@ -43,7 +43,8 @@ DECISIONS = "leaderboards_decision"
 HIDDEN = "leaderboards_hiddenplayer"
 ACTS = "leaderboards_moderationact"
 CONDUCT = (DECISIONS, HIDDEN, ACTS)
-LISTS = (EVENTS, STATISTICS, ENTRIES, BOARDS, LETTERS, JOBS, *COUNTS, *CONDUCT)
+BOARD_BUILDS = "leaderboards_boardbuild"
+LISTS = (EVENTS, STATISTICS, ENTRIES, BOARDS, LETTERS, JOBS, *COUNTS, *CONDUCT, BOARD_BUILDS)
 SCRIPT = "</pre><img src=x onerror=alert(1)>"
 REVERSED = "\u202eada"
 

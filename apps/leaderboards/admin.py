@@ -7,6 +7,7 @@ from django.utils.html import format_html, format_html_join
 
 from apps.leaderboards.board_pages import BoardPages
 from apps.leaderboards.board_versions import versions
+from apps.leaderboards.build_admin import BoardBuildAdmin as BoardBuildAdmin
 from apps.leaderboards.models import Board, Entry
 from apps.leaderboards.moderation_admin import hide, hide_everywhere
 from apps.leaderboards.moderation_pages import ModerationPages
@@ -54,6 +55,7 @@ class BoardAdmin(BoardPages, ReadOnlyAdmin):
     """Declared boards; the default board of a game is declared nowhere."""
 
     change_list_template = "leaderboards/change_list.html"
+    change_form_template = "leaderboards/board.html"
 
     list_order = Keyset(fields=("game_id", "name"))
     searches = (IndexedSearch(words={"game": "game_id", "name": "name"}, order=list_order),)

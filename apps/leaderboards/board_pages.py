@@ -11,7 +11,9 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
 from apps.leaderboards.board_form import BoardForm
-from apps.leaderboards.declaration import BoardConflict, LogBehind, declare
+from apps.leaderboards.build_models import BoardBuild
+from apps.leaderboards.changes import BuildPending, declare_or_ask
+from apps.leaderboards.declaration import BoardConflict, LogBehind
 from apps.leaderboards.models import Board
 from apps.operations.read_only import ReadOnlyAdmin
 
@@ -37,6 +39,13 @@ class BoardPages(_Admin):
         context = {"may_declare": self.has_declare_permission(request)}
         return super().changelist_view(request, {**context, **(extra_context or {})})
 
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        may_declare = self.has_declare_permission(request)
+        context |= {"original_board": kwargs["obj"], "may_declare": may_declare}
+        return super().render_change_form(request, context, *args, **kwargs)
+
     def declare_page(self, request: HttpRequest) -> HttpResponse:
         """The form, and what becomes of it; the same as a declaration over HTTP."""
         if not self.has_declare_permission(request):
@@ -46,14 +55,18 @@ class BoardPages(_Admin):
         if request.method == "POST" and form.is_valid():
             declared = form.definition
             try:
-                new = declare(
+                new = declare_or_ask(
                     declared,
                     by=str(request.user.get_username()),
                     reason=form.cleaned_data["reason"],
                 )
-            except (BoardConflict, LogBehind) as error:
+            except (BoardConflict, BuildPending, LogBehind) as error:
                 problem = error
             else:
+                if isinstance(new, BoardBuild):
+                    messages.info(request, "It waits for `manage.py board build`.")
+                    address = reverse("admin:leaderboards_boardbuild_change", args=(new.pk,))
+                    return HttpResponseRedirect(address)
                 told = "It is declared." if new else "It was declared so already."
                 messages.info(request, told)
                 board = Board.objects.get(game_id=declared.game_id, name=declared.name)

@@ -10,7 +10,7 @@ from django.test import Client
 
 from apps.deadletters.models import DeadLetter, DeadLetterJob
 from apps.events.models import Event
-from apps.leaderboards.models import Board, Entry
+from apps.leaderboards.models import Board, BoardBuild, Entry
 from apps.stats.models import PlayerStatistics
 from tests.admin_site import (
     LISTS,
@@ -58,6 +58,7 @@ def one_of_each() -> dict[str, object]:
         DeadLetterJob.objects.get().pk,
         *new_counts(),
         *new_conduct(),
+        BoardBuild.objects.create(state=BoardBuild.DONE).pk,
     )
     return dict(zip(LISTS, keys, strict=True))
 

@@ -21,10 +21,10 @@ from pytest_django.fixtures import Settings
 
 from apps.contract.chunk import Record
 from apps.contract.queues import Consumer
+from apps.ledger import builds
 from apps.ledger.models import ConsumerPosition
 from apps.ledger.services import apply_chunk
 from apps.reconcile.aggregates import AggregatesProjection
-from apps.stats import builds
 from apps.stats.aggregate_models import PlayerAggregate, StatDefinition
 from apps.stats.aggregates import MOST, Definition, Operator
 from apps.stats.cache import get

@@ -11,18 +11,23 @@ from typing import Any
 import psycopg2
 import pytest
 import redis
+from django.contrib.auth.models import Permission, User
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
+from django.urls import reverse
 from pytest_django.fixtures import Settings
 
 from apps.contract.queues import Consumer
 from apps.leaderboards import changes
+from apps.leaderboards.board_schema import definition_of
 from apps.leaderboards.locks import BUILD
 from apps.leaderboards.models import Board, BoardBuild, BoardVersion, LeaderboardsAppliedEvent
 from apps.ledger import builds
 from apps.ledger.models import ConsumerPosition
 from apps.ledger.services import apply_chunk
+from tests.admin_site import BOARD_BUILDS, page, show
+from tests.admin_site import BOARDS as BOARD_PAGES
 from tests.builders import CAST, GAME, TOPIC_ID, chunk, record
 from tests.totals import CONSUMERS
 
@@ -222,6 +227,46 @@ def test_a_shell_changes_looks_switches_and_cancels(manager: Client) -> None:
     assert standings(manager) == NEW
     with pytest.raises(CommandError, match="defined so already"):
         shell(*changed())
+
+
+def test_the_admin_asks_looks_switches_and_cancels(manager: Client, operator: Client) -> None:
+    board = Board.objects.get(name="laps")
+    assert "Change…" in page(operator, BOARD_PAGES, board.pk)
+    asking = reverse("admin:leaderboards_boardbuild_ask", args=(board.pk,))
+    form = operator.get(asking).context["form"]
+    same = {name: form[name].value() for name in form.fields} | {"reason": "none"}
+    assert "defined so already" in operator.post(asking, same).content.decode()
+    other = operator.post(asking, same | {"name": "other"})
+    assert "keeps its game and its name" in other.content.decode()
+    better = same | {"operator": "best", "order": "asc"}
+    for deed, state, seen in (("cancel", "cancelled", OLD), ("switch", "done", NEW)):
+        assert operator.post(asking, better).status_code == 302
+        build = BoardBuild.objects.latest("pk")
+        shown = page(operator, BOARD_BUILDS, build.pk)
+        assert "top_after" in shown and ">Switch<" in shown
+        assert "laps" in show(operator, BOARD_BUILDS).content.decode()
+        address = reverse(f"admin:leaderboards_boardbuild_{deed}", args=(build.pk,))
+        assert operator.get(address).status_code == 405
+        operator.post(address)
+        build.refresh_from_db()
+        assert (build.state, build.asked_by) == (state, "operator")
+        assert standings(manager) == seen
+        assert ">Switch<" not in page(operator, BOARD_BUILDS, build.pk)
+    assert BoardVersion.objects.latest("version").changed_by == "operator"
+
+
+def test_changing_in_the_admin_takes_the_permission_to_declare(client: Client) -> None:
+    user = User.objects.create_user("bo", is_staff=True)
+    user.user_permissions.add(Permission.objects.get(codename="view_board"))
+    client.force_login(user)
+    board = Board.objects.get(name="laps")
+    assert "Change…" not in page(client, BOARD_PAGES, board.pk)
+    asking = reverse("admin:leaderboards_boardbuild_ask", args=(board.pk,))
+    assert client.get(asking).status_code == 403
+    build = changes.ask(definition_of(GAME, BEST), by="ada")
+    for deed in ("switch", "cancel"):
+        address = reverse(f"admin:leaderboards_boardbuild_{deed}", args=(build.pk,))
+        assert client.post(address).status_code == 403
 
 
 def test_a_log_that_is_behind_leaves_it_asked_for(
