@@ -39,7 +39,7 @@ def _manager(request: HttpRequest) -> bool:
     return True
 
 
-class DeclaredOut(AggregateIn):
+class DeclaredAggregateOut(AggregateIn):
     """The aggregate as it is in force; `events` of the log filled this version."""
 
     status: Literal["success"]
@@ -48,14 +48,16 @@ class DeclaredOut(AggregateIn):
     events: int
 
 
-class ListOut(Schema):
+class DeclaredAggregatesOut(Schema):
     """The aggregates of a game, by name."""
 
     game_id: str
     aggregates: list[VersionOut]
 
 
-@router.get("/games/{game_id}/aggregates", response={200: ListOut, READ_REFUSALS: Refusal})
+@router.get(
+    "/games/{game_id}/aggregates", response={200: DeclaredAggregatesOut, READ_REFUSALS: Refusal}
+)
 def declared_aggregates(request: HttpRequest, game_id: Path[GameId]) -> Any:
     """The aggregates that a game's statistics bear, as they are in force."""
     rows = StatDefinition.objects.filter(game_id=game_id, current=True).order_by("name")
@@ -78,7 +80,7 @@ def declared_aggregates(request: HttpRequest, game_id: Path[GameId]) -> Any:
 @router.post(
     "/games/{game_id}/aggregates",
     auth=_manager,
-    response={frozenset({200, 201}): DeclaredOut, REFUSALS: Refusal},
+    response={frozenset({200, 201}): DeclaredAggregateOut, REFUSALS: Refusal},
 )
 def declare_aggregate(
     request: HttpRequest, game_id: Path[GameId], definition: AggregateIn
@@ -97,7 +99,7 @@ def declare_aggregate(
 @router.put(
     "/games/{game_id}/aggregates/{name}",
     auth=_manager,
-    response={200: DeclaredOut, REFUSALS: Refusal},
+    response={200: DeclaredAggregateOut, REFUSALS: Refusal},
 )
 def change_aggregate(
     request: HttpRequest, game_id: Path[GameId], name: Path[Name], definition: RuleIn

@@ -19,11 +19,15 @@ JOBS: Final = ("logging", "stats", "leaderboards")
 
 
 def run(rig: BenchRig, events: int) -> PeerResult:
+    """A result of no events, with the reason, where one drained it all before two shared it."""
     ranges = rig.backlog(events)
     one = drained(rig, ranges, name="scale_one", each=1)
     two = drained(rig, ranges, name="scale_two", each=2)
     wrong = problems_of(one.totals, two.totals)
     note = f"totals differ from those of one: {wrong}" if wrong else "same totals as one"
+    if not two.events or not one.events:
+        note = f"{note}; all {events:,} were drained before both bridges were at work"
+        return PeerResult(events=0, seconds=0.0, note=note)
     # As if all of the backlog had been drained at the pace that was measured.
     whole = events / two.events
     return PeerResult(
