@@ -49,9 +49,7 @@ class LeaderboardsAppliedEvent(AppliedEvent):
         wanted = sorted(set(event_ids))
         # As one text: psycopg2 would quote every id by itself.
         values: dict[str, Any] = {"ids": "{" + ",".join(wanted) + "}", "count": len(wanted)}
-        with connection.cursor() as cursor:
-            cursor.execute(upserts.CLAIM, values)
-            stamp, claimed = cursor.fetchone()
+        ((stamp, claimed),) = upserts.CLAIM.fetch(values)
         return Claim(stamp=stamp, claimed=frozenset(wanted if claimed is None else claimed))
 
     @classmethod

@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 from psycopg2.extensions import new_type
 
+from apps.database.prepared import Prepared
 from apps.leaderboards.locks import BOARDS, BUILD
 from apps.leaderboards.rules import Operator
 from apps.ledger import versions
@@ -18,13 +19,15 @@ from apps.ledger.builds import ALIVE
 
 _CLAIM: Final = """
 INSERT INTO leaderboards_applied_events (event_id)
-SELECT unnest(%(ids)s::uuid[]) ON CONFLICT (event_id) DO NOTHING RETURNING event_id
+SELECT unnest(%(ids)s) ON CONFLICT (event_id) DO NOTHING RETURNING event_id
 """
 # One round trip, two statements: the second sees what was committed while the first waited for its
 # lock. The ids come back only where some were claimed before. Claims are noted for a build that is
 # open and whose builder lives; without one that costs a look into an empty index.
-CLAIM: Final = f"""
-SELECT pg_advisory_xact_lock_shared({BOARDS});
+CLAIM: Final = Prepared(
+    "claim_scores",
+    {"ids": "uuid[]", "count": "bigint"},
+    f"""
 WITH claimed AS ({_CLAIM}), noted AS (
   INSERT INTO board_build_events (event_id)
   SELECT c.event_id FROM board_builds AS b CROSS JOIN claimed AS c
@@ -33,7 +36,9 @@ WITH claimed AS ({_CLAIM}), noted AS (
 )
 SELECT (SELECT stamp::text FROM boards_stamp), CASE WHEN (SELECT count(*) FROM claimed) < %(count)s
        THEN ARRAY(SELECT event_id::text FROM claimed) END
-"""
+""",
+    before=f"SELECT pg_advisory_xact_lock_shared({BOARDS})",
+)
 RELEASE: Final = """
 WITH told AS (DELETE FROM board_build_events WHERE event_id = ANY(%(ids)s::uuid[]))
 DELETE FROM leaderboards_applied_events WHERE event_id = ANY(%(ids)s::uuid[])
