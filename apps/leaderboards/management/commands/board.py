@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import os
 from argparse import ArgumentParser
 from typing import Any
 
@@ -18,6 +16,7 @@ from apps.leaderboards.models import Board
 from apps.leaderboards.periods import CALENDAR, Period
 from apps.leaderboards.rules import Operator, Order
 from apps.operations.columns import moment, visible
+from apps.operations.shell import os_user
 
 PLAIN = ("name", "event_types", "score", "operator", "order", "periods", "season", "timezone")
 
@@ -83,16 +82,9 @@ class Command(BaseCommand):
             given["where"] = typed("where", options["where"])
             given["bounds"] = typed("bounds", options["bounds"])
             definition = definition_of(options["game"], given)
-            new = declare(definition, by=_who(), reason=options["reason"])
+            new = declare(definition, by=os_user(), reason=options["reason"])
         except BoardInvalid as error:
             raise CommandError(f"{error.pointer}: {error}") from error
         except (BoardConflict, LogBehind) as error:
             raise CommandError(str(error)) from error
         self.stdout.write("declared" if new else "was declared so already")
-
-
-def _who() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user need not have a name
-        return f"uid {os.getuid()}"
