@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Path, Router
@@ -16,19 +16,11 @@ from apps.leaderboards.declaration import BoardConflict, LogBehind
 from apps.leaderboards.selectors import version_of
 from apps.web.answers import answer
 from apps.web.errors import RequestRefused
-from apps.web.keys import demand_management
+from apps.web.keys import MANAGEMENT, manager
 from apps.web.schemas import GameId, Refusal
 
-# Who declares by the management key; it has no name.
-MANAGEMENT: Final = "management key"
 router = Router(tags=["leaderboards"])
 REFUSALS = frozenset({400, 401, 403, 404, 409, 503})
-
-
-def manager(request: HttpRequest) -> bool:
-    """Before the body is looked at: a stranger learns nothing from validation errors."""
-    demand_management(request)
-    return True
 
 
 class DeclaredOut(BoardIn):

@@ -12,16 +12,13 @@ from ninja import Schema
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from apps.contract import pointers
-from apps.contract.envelope import EVENT_TYPE
 from apps.leaderboards import seasons
 from apps.leaderboards.bounds import Bounds, BoundsInvalid, bounds_of
 from apps.leaderboards.filters import Where, WhereInvalid, where_of
 from apps.leaderboards.periods import CALENDAR, Period
 from apps.leaderboards.rules import DEFAULT_BOARD, Definition, Operator, Order, Scoring
-from apps.web.schemas import GameId
+from apps.web.schemas import EventType, GameId, Name
 
-EventType = Annotated[str, Field(pattern=f"^{EVENT_TYPE}$")]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 _game_id: Final[TypeAdapter[str]] = TypeAdapter(GameId)
 _told: Final = msgspec.json.Encoder(decimal_format="number")
 _exact: Final = msgspec.json.Decoder(float_hook=Decimal)

@@ -8,15 +8,15 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Path, Query, Router
 
 from apps.leaderboards import changes
-from apps.leaderboards.api import MANAGEMENT, manager
-from apps.leaderboards.board_schema import BoardIn, BoardInvalid, Name
+from apps.leaderboards.board_schema import BoardIn, BoardInvalid
 from apps.leaderboards.build_models import BoardBuild
 from apps.leaderboards.build_schemas import AskedOut, BuildsOut, ChangeAsked
 from apps.leaderboards.changes import BuildPending, BuildSettled, NothingToChange
 from apps.leaderboards.rebuild import NoSuchBoard
 from apps.web.answers import answer
 from apps.web.errors import RequestRefused
-from apps.web.schemas import GameId, Refusal
+from apps.web.keys import MANAGEMENT, manager
+from apps.web.schemas import GameId, Name, Refusal
 
 router = Router(tags=["leaderboards"])
 REFUSALS: Final = frozenset({400, 401, 403, 404, 409})

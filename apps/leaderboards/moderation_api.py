@@ -11,7 +11,6 @@ from ninja import Path, Query, Router
 
 from apps.leaderboards import moderation
 from apps.leaderboards.acts import BoardUnknown, Said
-from apps.leaderboards.api import MANAGEMENT, manager
 from apps.leaderboards.declaration import LogBehind
 from apps.leaderboards.models import Decision, ModerationAct
 from apps.leaderboards.moderation import ActConflict, ActUnknown, ScoreUnknown
@@ -31,6 +30,7 @@ from apps.leaderboards.moderation_schemas import (
 from apps.ledger.cache import CacheUnavailable
 from apps.web.answers import answer
 from apps.web.errors import RequestRefused
+from apps.web.keys import MANAGEMENT, manager
 from apps.web.schemas import GameId, Refusal
 
 router = Router(tags=["moderation"], auth=manager)

@@ -11,7 +11,7 @@ from ninja import Path, Router, Schema
 from apps.ledger.builds import AnotherBuild, LogBehind
 from apps.ledger.cache import CacheUnavailable
 from apps.stats.aggregate_models import StatDefinition
-from apps.stats.aggregate_schema import AggregateIn, Name, RuleIn, VersionOut
+from apps.stats.aggregate_schema import AggregateIn, RuleIn, VersionOut
 from apps.stats.aggregates import Definition
 from apps.stats.declaration import (
     AggregateConflict,
@@ -23,20 +23,12 @@ from apps.stats.declaration import (
 )
 from apps.web.answers import answer
 from apps.web.errors import RequestRefused
-from apps.web.keys import demand_management
-from apps.web.schemas import GameId, Refusal
+from apps.web.keys import MANAGEMENT, manager
+from apps.web.schemas import GameId, Name, Refusal
 
-# Who declares by the management key; it has no name.
-MANAGEMENT: Final = "management key"
 router = Router(tags=["statistics"])
 READ_REFUSALS: Final = frozenset({400, 401, 403})
 REFUSALS: Final = frozenset({400, 401, 403, 404, 409, 503})
-
-
-def _manager(request: HttpRequest) -> bool:
-    """Before the body is looked at: a stranger learns nothing from validation errors."""
-    demand_management(request)
-    return True
 
 
 class DeclaredAggregateOut(AggregateIn):
@@ -79,7 +71,7 @@ def declared_aggregates(request: HttpRequest, game_id: Path[GameId]) -> Any:
 
 @router.post(
     "/games/{game_id}/aggregates",
-    auth=_manager,
+    auth=manager,
     response={frozenset({200, 201}): DeclaredAggregateOut, REFUSALS: Refusal},
 )
 def declare_aggregate(
@@ -98,7 +90,7 @@ def declare_aggregate(
 
 @router.put(
     "/games/{game_id}/aggregates/{name}",
-    auth=_manager,
+    auth=manager,
     response={200: DeclaredAggregateOut, REFUSALS: Refusal},
 )
 def change_aggregate(

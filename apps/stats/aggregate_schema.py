@@ -10,12 +10,9 @@ from ninja import Schema
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from apps.contract import pointers
-from apps.contract.envelope import EVENT_TYPE
 from apps.stats.aggregates import Definition, Operator
-from apps.web.schemas import GameId
+from apps.web.schemas import EventType, GameId, Name
 
-EventType = Annotated[str, Field(pattern=f"^{EVENT_TYPE}$")]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 _game_id: Final[TypeAdapter[str]] = TypeAdapter(GameId)
 
 

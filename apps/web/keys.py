@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Iterable
+from typing import Final
 
 from django.conf import settings
 from django.http import HttpRequest
 
 from apps.web.errors import RequestRefused
+
+# Who acts by the management key; it has no name.
+MANAGEMENT: Final = "management key"
 
 
 def demand(request: HttpRequest, *allowed: str) -> None:
@@ -46,3 +50,10 @@ def demand_read(request: HttpRequest) -> None:
 def demand_management(request: HttpRequest) -> None:
     """What changes configuration always needs the management key."""
     demand(request, settings.MANAGEMENT_KEY)
+
+
+def manager(request: HttpRequest) -> bool:
+    """`auth` of an operation, asked before the body is looked at: a stranger learns nothing from
+    validation errors. Raises RequestRefused."""
+    demand_management(request)
+    return True

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import getpass
-import os
 import sys
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable
@@ -23,6 +21,7 @@ from apps.deadletters.jobs import DEFAULT_RATE, HIGHEST_RATE, LOWEST_RATE, JobRe
 from apps.deadletters.models import DeadLetter, DeadLetterJob
 from apps.deadletters.selection import Selection, SelectionTooWide
 from apps.deadletters.waiting import wait
+from apps.operations.shell import os_user
 
 FILTERS = ("consumer", "cause", "game", "player", "event_type", "created_from", "created_until")
 
@@ -68,7 +67,7 @@ class Command(BaseCommand):
             commands.choices[name].add_argument("--by", default=None, help="default: the OS user")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        options["by"] = options.get("by") or _os_user()
+        options["by"] = options.get("by") or os_user()
         deeds: dict[str, Callable[[dict[str, Any]], None]] = {
             "list": self._list,
             "show": self._show,
@@ -161,13 +160,6 @@ class Command(BaseCommand):
         else:
             {"pause": jobs.pause, "resume": jobs.resume}[options["command"]](job, by=by)
         self.stdout.write(f"job {job} is {DeadLetterJob.objects.get(pk=job).state}")
-
-
-def _os_user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user need not have a name
-        return f"uid {os.getuid()}"
 
 
 def _add_filters(parser: ArgumentParser) -> None:

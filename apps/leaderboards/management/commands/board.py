@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import os
 from argparse import ArgumentParser
 from typing import Any
 
@@ -19,6 +17,7 @@ from apps.leaderboards.models import Board
 from apps.leaderboards.periods import CALENDAR, Period
 from apps.leaderboards.rules import Definition, Operator, Order
 from apps.operations.columns import moment, visible
+from apps.operations.shell import os_user
 
 PLAIN = ("name", "event_types", "score", "operator", "order", "periods", "season", "timezone")
 
@@ -69,7 +68,7 @@ class Command(BuildCommands, BaseCommand):
 
     def _declare(self, options: dict[str, Any]) -> None:
         definition = _definition(options)
-        by, reason = _who(), options["reason"]
+        by, reason = os_user(), options["reason"]
         there = Board.objects.filter(game_id=definition.game_id, name=definition.name).exists()
         if not there and not changes.is_small(definition):
             self.ask_and_run(definition, by=by, reason=reason, approved=True, new=True)
@@ -82,7 +81,7 @@ class Command(BuildCommands, BaseCommand):
 
     def _change(self, options: dict[str, Any]) -> None:
         self.ask_and_run(
-            _definition(options), by=_who(), reason=options["reason"], approved=options["switch"]
+            _definition(options), by=os_user(), reason=options["reason"], approved=options["switch"]
         )
 
 
@@ -114,10 +113,3 @@ def _add_definition(parser: ArgumentParser) -> None:
     parser.add_argument("--where", default="{}", help="""JSON, as '{"/mode": "ranked"}'""")
     parser.add_argument("--bounds", default="{}", help="""JSON, as '{"max": 1000}'""")
     parser.add_argument("--reason", required=True, help="kept with the version")
-
-
-def _who() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user need not have a name
-        return f"uid {os.getuid()}"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import os
 import uuid
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Sequence
@@ -18,6 +16,7 @@ from apps.leaderboards.models import Decision, ModerationAct
 from apps.leaderboards.moderation import ActConflict, ActUnknown, ScoreUnknown
 from apps.ledger.cache import CacheUnavailable
 from apps.operations.columns import moment, visible
+from apps.operations.shell import os_user
 
 _REFUSED = (BoardUnknown, ActUnknown, ScoreUnknown, ActConflict, LogBehind, CacheUnavailable)
 
@@ -93,7 +92,7 @@ class Command(BaseCommand):
 
 
 def _act(options: dict[str, Any]) -> Sequence[ModerationAct | None]:
-    said = Said(by=_who(), reason=options["reason"])
+    said = Said(by=os_user(), reason=options["reason"])
     game, command = options["game"], options["command"]
     if command == "release":
         return moderation.settle(game, options["ids"], Decision.RELEASED, said)
@@ -112,10 +111,3 @@ def _event_id(text: str) -> str:
         return str(uuid.UUID(text))
     except ValueError as error:
         raise ArgumentTypeError(f"{text!r} is no event id") from error
-
-
-def _who() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user need not have a name
-        return f"uid {os.getuid()}"

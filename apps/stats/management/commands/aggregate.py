@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import os
 from argparse import ArgumentParser
 from typing import Any
 
@@ -12,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from apps.ledger.builds import AnotherBuild, LogBehind
 from apps.ledger.cache import CacheUnavailable
 from apps.operations.columns import visible
+from apps.operations.shell import os_user
 from apps.stats.aggregate_models import StatDefinition
 from apps.stats.aggregate_schema import AggregateInvalid, definition_of
 from apps.stats.aggregates import Operator
@@ -66,7 +65,7 @@ class Command(BaseCommand):
         make = declare if options["command"] == "declare" else change
         try:
             definition = definition_of(options["game"], {name: options[name] for name in PLAIN})
-            made = make(definition, by=_who(), reason=options["reason"])
+            made = make(definition, by=os_user(), reason=options["reason"])
         except AggregateInvalid as error:
             raise CommandError(f"{error.pointer}: {error}") from error
         except REFUSED as error:
@@ -75,10 +74,3 @@ class Command(BaseCommand):
             raise CommandError(f"in force, but Redis has not all copies: {error}") from error
         told = f"version {made.version}, filled from {made.events:,} events"
         self.stdout.write(told if made.new else "was declared so already")
-
-
-def _who() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user need not have a name
-        return f"uid {os.getuid()}"
