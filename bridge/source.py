@@ -127,7 +127,8 @@ class KafkaSource:
                 "session.timeout.ms": 10_000,
                 "heartbeat.interval.ms": 2_000,
                 "max.poll.interval.ms": 300_000,
-                "fetch.wait.max.ms": 50,
+                "fetch.min.bytes": 65_536,
+                "fetch.wait.max.ms": 15,
                 "fetch.error.backoff.ms": 100,
                 "queued.max.messages.kbytes": 65_536,
                 # A topic that we were not allowed to see is looked for again after this.
