@@ -57,7 +57,7 @@ CHUNK_SIGNING_KEY = chunk_signing_key(_env)
 _database = DatabaseSettings.read(_env)
 DATABASES = {
     "default": {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "apps.database.postgresql",
         "HOST": _database.host,
         "PORT": _database.port,
         "NAME": _database.name,
@@ -110,6 +110,7 @@ MIDDLEWARE = [
     "apps.web.pages.PageMessages",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "apps.web.methods.MethodRefusals",
+    "apps.web.outages.DatabaseOutages",
 ]
 TEMPLATES = [
     {

@@ -19,7 +19,7 @@ from apps.web.keys import MANAGEMENT, manager
 from apps.web.schemas import GameId, Name, Refusal
 
 router = Router(tags=["leaderboards"])
-REFUSALS: Final = frozenset({400, 401, 403, 404, 409})
+REFUSALS: Final = frozenset({400, 401, 403, 404, 409, 503})
 # Of a board's builds: the newest.
 _LISTED: Final = 50
 _ADDRESS: Final = "/games/{game_id}/leaderboards/{name}"

@@ -35,7 +35,7 @@ from apps.web.errors import RequestRefused
 from apps.web.schemas import GameId, PlayerId, Refusal
 
 router = Router(tags=["leaderboards"])
-REFUSALS: Final = frozenset({400, 401, 403, 404})
+REFUSALS: Final = frozenset({400, 401, 403, 404, 503})
 # What follows is beyond what a date can be once a zone and a period are added to it.
 LATEST: Final = datetime(9999, 1, 1, tzinfo=UTC)
 

@@ -67,7 +67,10 @@ def awaited(game_ids: Iterable[str]) -> dict[str, set[str]]:
 
 def definition_of(game_id: str, name: str) -> Definition | None:
     """One board of a game; None where it is not declared."""
-    return next((d for d in definitions([game_id])[game_id] if d.name == name), None)
+    board = Board.objects.filter(game_id=game_id, name=name).first()
+    if board is not None:
+        return definition(board)
+    return default_definition(game_id) if name == DEFAULT_BOARD else None
 
 
 def version_of(definition: Definition) -> int:

@@ -27,7 +27,7 @@ from apps.web.keys import MANAGEMENT, manager
 from apps.web.schemas import GameId, Name, Refusal
 
 router = Router(tags=["statistics"])
-READ_REFUSALS: Final = frozenset({400, 401, 403})
+READ_REFUSALS: Final = frozenset({400, 401, 403, 503})
 REFUSALS: Final = frozenset({400, 401, 403, 404, 409, 503})
 
 

@@ -16,7 +16,7 @@ from apps.web.errors import RequestRefused
 from apps.web.schemas import GameId, PlayerId, Refusal
 
 router = Router(tags=["statistics"])
-REFUSALS: Final = frozenset({400, 401, 403, 404})
+REFUSALS: Final = frozenset({400, 401, 403, 404, 503})
 # Days that a read without `from` looks back.
 _USUAL: Final = timedelta(days=30)
 

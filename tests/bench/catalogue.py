@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.bench.row import Row
-from tests.bench.rows import drain, growth, http, peers, rate, reads, soak
+from tests.bench.rows import drain, growth, http, peers, rate, reads, rebuild, soak
 from tests.bench.sizes import Sizes
 
 
@@ -17,6 +17,7 @@ def rows(sizes: Sizes) -> list[Row]:
         *rate.rates("http", sizes.http_rates, sizes.rate_seconds),
         *http.alone(sizes.connections, sizes.http_seconds),
         *reads.reads(sizes.board_players, sizes.read_seconds),
+        *rebuild.rebuilds(sizes.rebuild_events),
         *peers.rows(sizes.peer_events),
         # Last: its other setting has all of our processes start anew.
         drain.strict(sizes.strict_events),

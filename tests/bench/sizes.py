@@ -19,6 +19,7 @@ class Sizes:
     board_players: int
     read_seconds: float
     peer_events: int
+    rebuild_events: int
     held_rates: tuple[int, ...] = ()
     held_seconds: float = 60.0
     growth_events: int = 60_000
@@ -42,6 +43,7 @@ FULL = Sizes(
     board_players=1_000_000,
     read_seconds=20,
     peer_events=100_000,
+    rebuild_events=1_000_000,
     held_rates=(10_000, 15_000),
 )
 QUICK = Sizes(
@@ -55,6 +57,7 @@ QUICK = Sizes(
     board_players=100_000,
     read_seconds=4,
     peer_events=10_000,
+    rebuild_events=30_000,
 )
 TINY = Sizes(
     drain_events=2_000,
@@ -67,6 +70,7 @@ TINY = Sizes(
     board_players=300,
     read_seconds=1,
     peer_events=1_000,
+    rebuild_events=1_000,
     growth_events=500,
     growth_log=(0, 2_000),
     growth_players=(10,),

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
 
+import psycopg2
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client
 
 from apps.deadletters.models import DeadLetter, DeadLetterJob
@@ -31,6 +35,15 @@ from tests.stack_probes import up
 def operator(client: Client) -> Client:
     client.force_login(User.objects.create_superuser("operator"))
     return client
+
+
+@pytest.fixture
+def other(db: None) -> Iterator[Any]:
+    """A cursor of another session, each statement of which is committed."""
+    with closing(psycopg2.connect(**connection.get_connection_params())) as session:
+        session.autocommit = True
+        with session.cursor() as cursor:
+            yield cursor
 
 
 @pytest.fixture

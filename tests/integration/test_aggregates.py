@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import closing
 from datetime import timedelta
 from io import StringIO
 from typing import Any
 
-import psycopg2
 import pytest
 import redis
 from django.contrib.auth.models import Permission, User
@@ -238,15 +235,6 @@ def test_a_game_has_room_for_so_many(client: Client) -> None:
         StatDefinition.put_in_force(made, 1, by="ada", reason="")
     status, body = declared(client)
     assert (status, body["code"]) == (409, "too_many_aggregates")
-
-
-@pytest.fixture
-def other() -> Iterator[Any]:
-    """A cursor of another session."""
-    with closing(psycopg2.connect(**connection.get_connection_params())) as session:
-        session.autocommit = True
-        with session.cursor() as cursor:
-            yield cursor
 
 
 def test_while_another_build_is_at_work_or_the_log_is_behind_try_again(

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from io import StringIO
 from typing import Any
 
-import psycopg2
 import pytest
 import redis
 from django.contrib.auth.models import Permission, User
 from django.core.management import CommandError, call_command
-from django.db import connection
 from django.test import Client
 from django.urls import reverse
 from pytest_django.fixtures import Settings
@@ -160,17 +158,14 @@ def test_one_change_of_a_board_is_under_way_until_it_is_cancelled(manager: Clien
 
 
 @contextmanager
-def another_builder() -> Iterator[None]:
-    with closing(psycopg2.connect(**connection.get_connection_params())) as session:
-        session.autocommit = True
-        with session.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_lock(%s)", [BUILD])
-            yield
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [BUILD])
+def another_builder(other: Any) -> Iterator[None]:
+    other.execute("SELECT pg_advisory_lock(%s)", [BUILD])
+    yield
+    other.execute("SELECT pg_advisory_unlock(%s)", [BUILD])
 
 
-def test_what_cannot_be_built_now_waits_for_a_builder(manager: Client) -> None:
-    with another_builder():
+def test_what_cannot_be_built_now_waits_for_a_builder(manager: Client, other: Any) -> None:
+    with another_builder(other):
         status, body = send(manager, "put", f"{BOARDS}/laps?switch=true", BEST)
         assert (status, body["build"]["state"]) == (202, "asked")
         with pytest.raises(CommandError, match="Another rebuild"):

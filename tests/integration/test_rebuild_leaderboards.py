@@ -5,11 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import closing
 from typing import Any
 
-import psycopg2
 import pytest
 import redis
 from django.core.management import CommandError, call_command
@@ -51,15 +48,6 @@ def logged(next_offset: int) -> None:
         partition=0,
         defaults={"next_offset": next_offset},
     )
-
-
-@pytest.fixture
-def other() -> Iterator[Any]:
-    """A cursor of another session."""
-    with closing(psycopg2.connect(**connection.get_connection_params())) as session:
-        session.autocommit = True
-        with session.cursor() as cursor:
-            yield cursor
 
 
 def come(first_offset: int, count: int = 3) -> None:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing
 from typing import Any
 
-import psycopg2
 import pytest
 import redis
 from django.core.management import CommandError, call_command
-from django.db import connection
 
 from apps.contract.queues import Consumer
 from apps.ledger import builds
@@ -43,15 +39,6 @@ def logged(next_offset: int) -> None:
         partition=0,
         defaults={"next_offset": next_offset},
     )
-
-
-@pytest.fixture
-def other() -> Iterator[Any]:
-    """A cursor of another session."""
-    with closing(psycopg2.connect(**connection.get_connection_params())) as session:
-        session.autocommit = True
-        with session.cursor() as cursor:
-            yield cursor
 
 
 def test_the_command_tells_what_it_did(capsys: pytest.CaptureFixture[str]) -> None:
