@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
+from functools import cache
 from typing import Final
 
 import msgspec
+from django.db import connection
 
 from apps.database.prepared import Prepared
 from apps.leaderboards.bounds import bounds_of_text
@@ -67,10 +69,23 @@ def awaited(game_ids: Iterable[str]) -> dict[str, set[str]]:
 
 def definition_of(game_id: str, name: str) -> Definition | None:
     """One board of a game; None where it is not declared."""
-    board = Board.objects.filter(game_id=game_id, name=name).first()
-    if board is not None:
-        return definition(board)
+    # Each read of a board asks this: the ORM's making of the query took a third of a read's CPU.
+    attributes, query = _by_name()
+    with connection.cursor() as cursor:
+        cursor.execute(query, [game_id, name])
+        row = cursor.fetchone()
+    if row is not None:
+        return definition(Board.from_db(connection.alias, attributes, row))
     return default_definition(game_id) if name == DEFAULT_BOARD else None
+
+
+@cache
+def _by_name() -> tuple[list[str], str]:
+    """The attributes of a board, and the statement that reads them of the one with this name."""
+    fields = Board._meta.concrete_fields
+    columns = ", ".join(connection.ops.quote_name(str(field.column)) for field in fields)
+    query = f"SELECT {columns} FROM boards WHERE game_id = %s AND name = %s"
+    return [field.attname for field in fields], query
 
 
 def version_of(definition: Definition) -> int:
