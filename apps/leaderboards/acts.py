@@ -9,14 +9,15 @@ from typing import Final
 
 from django.db import connection, transaction
 
+from apps.contract.queues import Consumer
 from apps.hints import announce
 from apps.leaderboards import locks, rank_acts, selectors
-from apps.leaderboards.declaration import wait_for_the_log
 from apps.leaderboards.models import HiddenPlayer, ModerationAct
 from apps.leaderboards.rank_index import BoardPeriod
 from apps.leaderboards.recompute import recompute
 from apps.leaderboards.rules import Definition
 from apps.ledger.cache import CacheUnavailable
+from apps.ledger.coverage import wait_for_the_log
 
 logger = logging.getLogger(__name__)
 _IDLE: Final = f"SET LOCAL idle_in_transaction_session_timeout = '{rank_acts.IDLE}s'"
@@ -58,7 +59,7 @@ def carry_out(game_id: str, do: Callable[[], Deed]) -> list[ModerationAct]:
         with connection.cursor() as cursor:
             cursor.execute(_IDLE)
         locks.hold_scores_still()
-        wait_for_the_log()
+        wait_for_the_log(Consumer.LEADERBOARDS)
         deed = do()
         for definition, players in _boards(game_id, deed.touched):
             changes.update(recompute(definition, sorted(players)))

@@ -12,8 +12,9 @@ from apps.leaderboards.board_schema import BoardIn, BoardInvalid, told
 from apps.leaderboards.build_models import BoardBuild
 from apps.leaderboards.build_schemas import AskedOut
 from apps.leaderboards.changes import BuildPending
-from apps.leaderboards.declaration import BoardConflict, LogBehind
+from apps.leaderboards.declaration import BoardConflict
 from apps.leaderboards.selectors import version_of
+from apps.ledger.coverage import LogBehind
 from apps.web.answers import answer
 from apps.web.errors import RequestRefused
 from apps.web.keys import MANAGEMENT, manager

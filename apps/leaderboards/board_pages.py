@@ -13,8 +13,9 @@ from django.urls import URLPattern, path, reverse
 from apps.leaderboards.board_form import BoardForm
 from apps.leaderboards.build_models import BoardBuild
 from apps.leaderboards.changes import BuildPending, declare_or_ask
-from apps.leaderboards.declaration import BoardConflict, LogBehind
+from apps.leaderboards.declaration import BoardConflict
 from apps.leaderboards.models import Board
+from apps.ledger.coverage import LogBehind
 from apps.operations.read_only import ReadOnlyAdmin
 
 if TYPE_CHECKING:

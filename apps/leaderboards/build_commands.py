@@ -16,8 +16,9 @@ from apps.leaderboards.changes import BuildPending, BuildSettled, NothingToChang
 from apps.leaderboards.construction import Overtaken
 from apps.leaderboards.rebuild import NoSuchBoard
 from apps.leaderboards.rules import Definition
-from apps.ledger.builds import AnotherBuild, LogBehind
+from apps.ledger.builds import AnotherBuild
 from apps.ledger.cache import CacheUnavailable
+from apps.ledger.coverage import LogBehind
 from apps.operations.columns import moment, visible
 from apps.operations.progress import display
 

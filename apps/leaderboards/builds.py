@@ -71,11 +71,6 @@ def is_cancelled(build: BoardBuild) -> bool:
     return BoardBuild.objects.filter(pk=build.pk, state=BoardBuild.CANCELLED).exists()
 
 
-def wait_for_the_log() -> None:
-    """While no score is applied. Raises LogBehind."""
-    builds.wait_for_the_log(Consumer.LEADERBOARDS)
-
-
 def _forget_notes() -> None:
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM board_build_events")

@@ -31,8 +31,9 @@ from apps.leaderboards.rebuild import (
 )
 from apps.leaderboards.refill import forget_judgements, refill
 from apps.leaderboards.rules import Definition
-from apps.ledger.builds import AnotherBuild, LogBehind
+from apps.ledger.builds import AnotherBuild
 from apps.ledger.cache import CacheUnavailable
+from apps.ledger.coverage import LogBehind
 from apps.operations.steps import Display, Silent
 
 logger = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ from apps.leaderboards.build_rulings import BuildRulings
 from apps.leaderboards.builds import Cancelled
 from apps.leaderboards.models import LeaderboardsAppliedEvent
 from apps.leaderboards.rules import Definition
-from apps.ledger.builds import LogBehind
+from apps.ledger.coverage import LogBehind
 from apps.operations.steps import Display, step
 
 # Boards to build, by game.

@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
-from typing import Final
 
 from django.db import transaction
 
+from apps.contract.queues import Consumer
 from apps.leaderboards import board_store, decisions, locks, log, selectors
 from apps.leaderboards.folding import Deltas, Scored, scores
 from apps.leaderboards.models import Board, LeaderboardsAppliedEvent
 from apps.leaderboards.rules import Definition
 from apps.leaderboards.ruling import rule
 from apps.leaderboards.services import merge
+from apps.ledger.coverage import wait_for_the_log
 from apps.ledger.failures import EventRefused
-
-# Seconds to wait for the log's consumer to catch up with the leaderboards' one; ordinarily ms.
-LOG_PATIENCE: Final = 10.0
 
 
 class BoardConflict(Exception):
     """A board of that name has another definition."""
-
-
-class LogBehind(Exception):
-    """The log does not hold yet what the boards have counted; try again later."""
 
 
 def declare(definition: Definition, *, by: str, reason: str = "") -> bool:
@@ -46,20 +39,11 @@ def declare(definition: Definition, *, by: str, reason: str = "") -> bool:
                     f"board {definition.name!r} of {definition.game_id!r} is declared otherwise"
                 )
             return False
-        wait_for_the_log()
+        wait_for_the_log(Consumer.LEADERBOARDS)
         others = selectors.definitions([definition.game_id])
         board_store.declared(definition, by, reason)
         _fill(definition, others)
     return True
-
-
-def wait_for_the_log() -> None:
-    """Until the log holds what the boards have counted. Raises LogBehind."""
-    until = time.monotonic() + LOG_PATIENCE
-    while not log.covers_boards():
-        if time.monotonic() > until:
-            raise LogBehind("the log is behind the boards; try again when its queue is drained")
-        time.sleep(0.02)
 
 
 def _fill(definition: Definition, others: Mapping[str, Sequence[Definition]]) -> None:

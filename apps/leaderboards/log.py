@@ -9,9 +9,6 @@ from typing import Final, NamedTuple
 
 from django.db import connection
 
-from apps.contract.queues import Consumer
-from apps.ledger.coverage import log_covers
-
 _READ: Final = """
 SELECT event_id::text, event_type, player_id, event_timestamp, data::text
   FROM events WHERE game_id = %s AND event_type = ANY(%s)
@@ -28,11 +25,6 @@ class LoggedEvent(NamedTuple):
     player_id: str
     at: datetime
     data: str
-
-
-def covers_boards() -> bool:
-    """Whether the log holds every event that the leaderboards consumer has applied."""
-    return log_covers(Consumer.LEADERBOARDS)
 
 
 def pages(

@@ -11,7 +11,6 @@ from ninja import Path, Query, Router
 
 from apps.leaderboards import moderation
 from apps.leaderboards.acts import BoardUnknown, Said
-from apps.leaderboards.declaration import LogBehind
 from apps.leaderboards.models import Decision, ModerationAct
 from apps.leaderboards.moderation import ActConflict, ActUnknown, ScoreUnknown
 from apps.leaderboards.moderation_schemas import (
@@ -28,6 +27,7 @@ from apps.leaderboards.moderation_schemas import (
     UndoIn,
 )
 from apps.ledger.cache import CacheUnavailable
+from apps.ledger.coverage import LogBehind
 from apps.web.answers import answer
 from apps.web.errors import RequestRefused
 from apps.web.keys import MANAGEMENT, manager

@@ -14,10 +14,10 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
 from apps.leaderboards.acts import BoardUnknown, Said
-from apps.leaderboards.declaration import LogBehind
 from apps.leaderboards.models import ModerationAct
 from apps.leaderboards.moderation import ActConflict, ActUnknown, ScoreUnknown
 from apps.ledger.cache import CacheUnavailable
+from apps.ledger.coverage import LogBehind
 from apps.operations.read_only import ReadOnlyAdmin
 
 if TYPE_CHECKING:

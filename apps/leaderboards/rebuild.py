@@ -11,6 +11,7 @@ from typing import Any, Final
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
+from apps.contract.queues import Consumer
 from apps.hints import announce
 from apps.leaderboards import build_sql, builds, rank_build, rank_index, selectors
 from apps.leaderboards.build_models import BoardBuild
@@ -23,6 +24,7 @@ from apps.leaderboards.rank_index import BoardPeriod, places_of
 from apps.leaderboards.recompute import recompute
 from apps.leaderboards.rules import Definition
 from apps.ledger.builds import IMPATIENT
+from apps.ledger.coverage import wait_for_the_log
 from apps.operations.steps import Display, step
 
 logger = logging.getLogger(__name__)
@@ -114,7 +116,7 @@ def hold_still(found: Construction) -> float:
         cursor.execute(f"{build_sql.SET_BASED}; {IMPATIENT}")
     hold_scores_still()
     began = time.monotonic()
-    builds.wait_for_the_log()
+    wait_for_the_log(Consumer.LEADERBOARDS)
     found.finish()
     return began
 

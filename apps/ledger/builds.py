@@ -6,7 +6,6 @@ while nobody applies anything, so every event is either in it, or noted; never b
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Final, TypeVar
@@ -16,10 +15,8 @@ from django.db import Error as DatabaseError
 from django.db import connection, transaction
 
 from apps.contract.queues import Consumer
-from apps.ledger.coverage import log_covers
+from apps.ledger.coverage import wait_for_the_log
 
-# Seconds for the log to catch up with a consumer that stands still; ordinarily ms.
-LOG_PATIENCE: Final = 10.0
 # SQL: the builder's session, that of `{build}.backend_pid`, still holds its lock.
 ALIVE: Final = """EXISTS (
          SELECT 1 FROM pg_locks AS l WHERE l.locktype = 'advisory' AND l.objid = {lock}
@@ -34,10 +31,6 @@ T = TypeVar("T")
 
 class AnotherBuild(Exception):
     """Another rebuild of the same is at work on this database; let it end."""
-
-
-class LogBehind(Exception):
-    """The log does not hold what was counted from it; try again when its queue is drained."""
 
 
 @contextmanager
@@ -111,12 +104,3 @@ def backend_pid() -> int:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
         return int(cursor.fetchone()[0])
-
-
-def wait_for_the_log(consumer: Consumer) -> None:
-    """While the consumer stands still. Raises LogBehind."""
-    until = time.monotonic() + LOG_PATIENCE
-    while not log_covers(consumer):
-        if time.monotonic() > until:
-            raise LogBehind(LogBehind.__doc__)
-        time.sleep(0.02)

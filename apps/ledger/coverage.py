@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from typing import Final
 
@@ -9,6 +10,8 @@ from django.db import connection
 
 from apps.contract.queues import Consumer
 
+# Seconds for the log to catch up with a consumer that stands still; ordinarily ms.
+LOG_PATIENCE: Final = 10.0
 # Every range that the consumer applied must be behind the log's low watermark: only then does the
 # log hold all that the consumer has seen.
 _BEHIND: Final = """
@@ -38,12 +41,25 @@ RETURNING p.partition
 """
 
 
+class LogBehind(Exception):
+    """The log does not hold what a consumer has applied; try again when its queue is drained."""
+
+
 def log_covers(consumer: Consumer) -> bool:
     """Whether the log holds every event that `consumer` has applied."""
     names = {"consumer": consumer.value, "log": Consumer.LOGGING.value}
     with connection.cursor() as cursor:
         cursor.execute(_BEHIND, names)
         return bool(cursor.fetchone()[0] == 0)
+
+
+def wait_for_the_log(consumer: Consumer) -> None:
+    """Of a consumer that stands still: the log is to hold all that it applied. Raises LogBehind."""
+    until = time.monotonic() + LOG_PATIENCE
+    while not log_covers(consumer):
+        if time.monotonic() > until:
+            raise LogBehind(f"the log is behind {consumer}; try again when its queue is drained")
+        time.sleep(0.02)
 
 
 def give_up(topic_id: uuid.UUID) -> list[int]:

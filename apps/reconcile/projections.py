@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,23 +11,17 @@ from django.db import OperationalError, connection, transaction
 from psycopg2 import errorcodes
 
 from apps.contract.queues import Consumer
-from apps.ledger.coverage import log_covers
+from apps.ledger.coverage import wait_for_the_log
 from apps.operations.steps import step
 from apps.reconcile.findings import Finding, Kind, Part
 from apps.reconcile.job import Job
 
 # Players that are looked at while their consumer stands still: some ms.
 _AT_ONCE: Final = 100
-# Seconds for the log to catch up with a consumer that stands still; ordinarily ms.
-LOG_PATIENCE: Final = 10.0
 UNTRUSTED: Final = "none: the log may lack events that were applied"
 _SINCE: Final = "SELECT DISTINCT player_id FROM events WHERE game_id = %s AND ingested_at >= %s"
 
 Changes = list[Any]
-
-
-class LogBehind(Exception):
-    """The log does not hold yet what the consumer has applied."""
 
 
 class NotStill(Exception):
@@ -95,7 +88,6 @@ def still(projection: Projection) -> Iterator[None]:
 
     Raises LogBehind, NotStill.
     """
-    until = time.monotonic() + LOG_PATIENCE
     with transaction.atomic():
         try:
             projection.hold_still()
@@ -103,10 +95,7 @@ def still(projection: Projection) -> Iterator[None]:
             if getattr(error.__cause__, "pgcode", None) != errorcodes.LOCK_NOT_AVAILABLE:
                 raise
             raise NotStill(f"{projection.consumer} is too busy to stand still") from error
-        while not log_covers(projection.consumer):
-            if time.monotonic() > until:
-                raise LogBehind(f"the log is behind {projection.consumer}; try again later")
-            time.sleep(0.02)
+        wait_for_the_log(projection.consumer)
         yield
 
 

@@ -14,6 +14,7 @@ from django.db import connection
 
 from apps.contract.queues import Consumer
 from apps.ledger.cache import CacheUnavailable
+from apps.ledger.coverage import LogBehind
 from apps.operations.steps import Display
 from apps.reconcile import copies, kafka_log, ledgers, orders, projections
 from apps.reconcile.aggregates import AggregatesProjection
@@ -21,7 +22,7 @@ from apps.reconcile.findings import Part, Scope
 from apps.reconcile.game_totals import GameTotalsProjection
 from apps.reconcile.job import ConsumersBehind, Job
 from apps.reconcile.ledgers import PROJECTIONS
-from apps.reconcile.projections import LogBehind, NotStill, Projection
+from apps.reconcile.projections import NotStill, Projection
 from apps.reconcile.report import Report
 from apps.reconcile.topic import KafkaUnavailable, Topic
 

@@ -8,8 +8,9 @@ from typing import Any, Final, Literal
 from django.http import HttpRequest, HttpResponse
 from ninja import Path, Router, Schema
 
-from apps.ledger.builds import AnotherBuild, LogBehind
+from apps.ledger.builds import AnotherBuild
 from apps.ledger.cache import CacheUnavailable
+from apps.ledger.coverage import LogBehind
 from apps.stats.aggregate_models import StatDefinition
 from apps.stats.aggregate_schema import AggregateIn, RuleIn, VersionOut
 from apps.stats.aggregates import Definition

@@ -53,11 +53,6 @@ def settle(build: StatsBuild, state: str) -> None:
         _forget_notes()
 
 
-def wait_for_the_log() -> None:
-    """While statistics stand still. Raises LogBehind."""
-    builds.wait_for_the_log(Consumer.STATS)
-
-
 def _forget_notes() -> None:
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM stats_build_events")

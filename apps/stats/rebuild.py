@@ -10,7 +10,9 @@ from typing import Any, Final
 
 from django.db import connection, transaction
 
-from apps.ledger.builds import IMPATIENT, LogBehind
+from apps.contract.queues import Consumer
+from apps.ledger.builds import IMPATIENT
+from apps.ledger.coverage import LogBehind, wait_for_the_log
 from apps.operations.steps import Display, step
 from apps.stats import aggregate_builds, build_sql, builds, cache, selectors
 from apps.stats.aggregate_builds import AGGREGATES
@@ -167,7 +169,7 @@ def _switch(build: StatsBuild, plan: Plan, events: int) -> tuple[int, int, float
         _run(f"{build_sql.SET_BASED}; {IMPATIENT}")
         hold_statistics_still()
         began = time.monotonic()
-        builds.wait_for_the_log()
+        wait_for_the_log(Consumer.STATS)
         while True:
             added, noted = _take_notes(plan)
             events += added

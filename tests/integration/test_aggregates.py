@@ -18,7 +18,7 @@ from pytest_django.fixtures import Settings
 
 from apps.contract.chunk import Record
 from apps.contract.queues import Consumer
-from apps.ledger import builds
+from apps.ledger import coverage
 from apps.ledger.models import ConsumerPosition
 from apps.ledger.services import apply_chunk
 from apps.reconcile.aggregates import AggregatesProjection
@@ -244,7 +244,7 @@ def test_while_another_build_is_at_work_or_the_log_is_behind_try_again(
     status, body = declared(client)
     assert (status, body["code"]) == (503, "build_running")
     other.execute("SELECT pg_advisory_unlock(%s)", [BUILD])
-    monkeypatch.setattr(builds, "LOG_PATIENCE", 0.05)
+    monkeypatch.setattr(coverage, "LOG_PATIENCE", 0.05)
     apply_chunk(CONSUMERS[Consumer.STATS], chunk(hits()))
     status, body = declared(client)
     assert (status, body["code"]) == (503, "log_behind")

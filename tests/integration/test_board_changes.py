@@ -21,7 +21,7 @@ from apps.leaderboards import changes
 from apps.leaderboards.board_schema import definition_of
 from apps.leaderboards.locks import BUILD
 from apps.leaderboards.models import Board, BoardBuild, BoardVersion, LeaderboardsAppliedEvent
-from apps.ledger import builds
+from apps.ledger import coverage
 from apps.ledger.models import ConsumerPosition
 from apps.ledger.services import apply_chunk
 from tests.admin_site import BOARD_BUILDS, page, show
@@ -267,7 +267,7 @@ def test_changing_in_the_admin_takes_the_permission_to_declare(client: Client) -
 def test_a_log_that_is_behind_leaves_it_asked_for(
     manager: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(builds, "LOG_PATIENCE", 0.05)
+    monkeypatch.setattr(coverage, "LOG_PATIENCE", 0.05)
     ConsumerPosition.objects.update(next_offset=7)
     status, body = send(manager, "put", f"{BOARDS}/laps", BEST)
     assert (status, body["build"]["state"]) == (202, "asked")

@@ -12,12 +12,14 @@ import redis
 from apps.contract.chunk import Chunk
 from apps.contract.queues import Consumer
 from apps.events.models import Event
-from apps.leaderboards import declaration, log, selectors
-from apps.leaderboards.declaration import BoardConflict, LogBehind, declare
+from apps.leaderboards import selectors
+from apps.leaderboards.declaration import BoardConflict, declare
 from apps.leaderboards.models import Board, Entry, LeaderboardsAppliedEvent
 from apps.leaderboards.periods import EPOCH, Period
 from apps.leaderboards.rank_index import BoardPeriod
 from apps.leaderboards.rules import Definition, Operator, Order
+from apps.ledger import coverage
+from apps.ledger.coverage import LogBehind
 from apps.ledger.models import AppliedChunk, ConsumerPosition
 from apps.ledger.services import apply_chunk
 from tests.builders import CAST, GAME, TOPIC_ID, board, chunk, minutes, record
@@ -92,7 +94,7 @@ def declared_before(definition: Definition, chunks: list[Chunk]) -> Totals:
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A log that is behind stays behind in these tests."""
-    monkeypatch.setattr(declaration, "LOG_PATIENCE", 0.0)
+    monkeypatch.setattr(coverage, "LOG_PATIENCE", 0.0)
 
 
 @every_definition
@@ -167,9 +169,9 @@ def test_a_log_with_a_hole_below_the_boards_must_be_whole_first(cache: redis.Red
 def test_a_log_that_catches_up_within_the_patience_is_waited_for(
     cache: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(declaration, "LOG_PATIENCE", 30.0)
+    monkeypatch.setattr(coverage, "LOG_PATIENCE", 30.0)
     answers = iter([False, False, True])
-    monkeypatch.setattr(log, "covers_boards", lambda: next(answers))
+    monkeypatch.setattr(coverage, "log_covers", lambda consumer: next(answers))
     assert declare(DEFINITIONS[0], by="ada")
 
 

@@ -16,7 +16,6 @@ from apps.hints.announce import Audience
 from apps.hints.hint import channel, decode
 from apps.leaderboards import locks, moderation, rank_acts, rank_build, rank_index
 from apps.leaderboards.acts import BoardUnknown, Said
-from apps.leaderboards.declaration import LogBehind
 from apps.leaderboards.models import (
     Decision,
     Entry,
@@ -28,6 +27,7 @@ from apps.leaderboards.moderation import ActConflict, ActUnknown, ScoreUnknown
 from apps.leaderboards.periods import EPOCH, Period
 from apps.leaderboards.rank_index import BoardPeriod, Place
 from apps.ledger.cache import CacheUnavailable
+from apps.ledger.coverage import LogBehind
 from apps.ledger.models import ConsumerPosition
 from apps.ledger.services import apply_chunk
 from tests.builders import GAME, TOPIC_ID, chunk, event_id, record
@@ -230,7 +230,7 @@ def test_an_act_that_is_not_committed_leaves_the_ranks_alone(
 def test_a_log_that_is_behind_refuses_the_act(
     played: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("apps.leaderboards.declaration.LOG_PATIENCE", 0.0)
+    monkeypatch.setattr("apps.ledger.coverage.LOG_PATIENCE", 0.0)
     apply_chunk(CONSUMERS[Consumer.LEADERBOARDS], chunk([record(9)]))
     with pytest.raises(LogBehind):
         moderation.hide(GAME, "ada", "", SAID)

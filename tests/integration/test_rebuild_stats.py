@@ -9,7 +9,7 @@ import redis
 from django.core.management import CommandError, call_command
 
 from apps.contract.queues import Consumer
-from apps.ledger import builds
+from apps.ledger import coverage
 from apps.ledger.models import ConsumerPosition
 from apps.ledger.services import apply_chunk
 from apps.operations.steps import Silent
@@ -72,7 +72,7 @@ def test_two_do_not_rebuild_at_once(other: Any) -> None:
 
 
 def test_a_log_that_is_behind_is_not_rebuilt_from(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(builds, "LOG_PATIENCE", 0.05)
+    monkeypatch.setattr(coverage, "LOG_PATIENCE", 0.05)
     before = totals()
     logged(COUNT - 1)
     with pytest.raises(CommandError, match="does not hold"):

@@ -12,10 +12,11 @@ from apps.leaderboards import changes, selectors
 from apps.leaderboards.board_schema import BoardInvalid, as_json, definition_of, typed
 from apps.leaderboards.board_versions import versions
 from apps.leaderboards.build_commands import BuildCommands
-from apps.leaderboards.declaration import BoardConflict, LogBehind, declare
+from apps.leaderboards.declaration import BoardConflict, declare
 from apps.leaderboards.models import Board
 from apps.leaderboards.periods import CALENDAR, Period
 from apps.leaderboards.rules import Definition, Operator, Order
+from apps.ledger.coverage import LogBehind
 from apps.operations.columns import moment, visible
 from apps.operations.shell import os_user
 

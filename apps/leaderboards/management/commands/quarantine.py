@@ -11,10 +11,10 @@ from django.core.management.base import BaseCommand, CommandError
 
 from apps.leaderboards import moderation
 from apps.leaderboards.acts import BoardUnknown, Said
-from apps.leaderboards.declaration import LogBehind
 from apps.leaderboards.models import Decision, ModerationAct
 from apps.leaderboards.moderation import ActConflict, ActUnknown, ScoreUnknown
 from apps.ledger.cache import CacheUnavailable
+from apps.ledger.coverage import LogBehind
 from apps.operations.columns import moment, visible
 from apps.operations.shell import os_user
 

@@ -12,8 +12,9 @@ from rich.console import Console
 from apps.leaderboards.builds import Cancelled
 from apps.leaderboards.rebuild import NoSuchBoard
 from apps.leaderboards.rebuild import rebuild as rebuild_boards
-from apps.ledger.builds import AnotherBuild, LogBehind
+from apps.ledger.builds import AnotherBuild
 from apps.ledger.cache import CacheUnavailable
+from apps.ledger.coverage import LogBehind
 from apps.operations.progress import display
 from apps.operations.steps import Display
 from apps.stats.rebuild import rebuild as rebuild_statistics

@@ -7,8 +7,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from apps.ledger.builds import AnotherBuild, LogBehind
+from apps.ledger.builds import AnotherBuild
 from apps.ledger.cache import CacheUnavailable
+from apps.ledger.coverage import LogBehind
 from apps.operations.columns import visible
 from apps.operations.shell import os_user
 from apps.stats.aggregate_models import StatDefinition
