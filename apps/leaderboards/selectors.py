@@ -69,6 +69,8 @@ def awaited(game_ids: Iterable[str]) -> dict[str, set[str]]:
 
 def definition_of(game_id: str, name: str) -> Definition | None:
     """One board of a game; None where it is not declared."""
+    if not (name.isascii() and name.isprintable()):
+        return None  # the name of no board; PostgreSQL would not take every such text
     # Each read of a board asks this: the ORM's making of the query took a third of a read's CPU.
     attributes, query = _by_name()
     with connection.cursor() as cursor:

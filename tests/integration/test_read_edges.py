@@ -40,6 +40,17 @@ def test_a_read_beyond_its_range_is_refused(
     assert response.json()["pointer"] == pointer
 
 
+@pytest.mark.parametrize("name", ["a%00b", "%F0%9F%8F%86", "a%1Fb", "unheard-of"])
+@pytest.mark.parametrize(
+    "address", ["/api/v1/leaderboards/chess/{}", "/api/v1/games/chess/live?board={}"]
+)
+def test_whatever_is_no_name_of_a_board_is_not_found(
+    address: str, name: str, client: Client, cache: redis.Redis
+) -> None:
+    response = client.get(address.format(name))
+    assert (response.status_code, response.json()["code"]) == (404, "not_found")
+
+
 @pytest.mark.parametrize("at", ["1970-01-01", "9998-12-31T23:59:59Z", "2024-02-29"])
 @pytest.mark.parametrize("period", ["daily", "weekly", "monthly"])
 def test_a_period_at_either_edge_is_empty(
