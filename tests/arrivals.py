@@ -18,7 +18,7 @@ from tests.builders import TOPIC_ID, chunk
 from tests.totals import CONSUMERS
 
 
-def elsewhere(work: Callable[[], object]) -> None:
+def elsewhere(work: Callable[[], object], *, seconds: float = 120) -> None:
     """Do it by another connection, and wait for it."""
     failures: list[BaseException] = []
 
@@ -32,7 +32,7 @@ def elsewhere(work: Callable[[], object]) -> None:
 
     thread = threading.Thread(target=run)
     thread.start()
-    thread.join(120)
+    thread.join(seconds)
     assert not thread.is_alive()
     assert failures == []
 

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import random
-import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
-from django.db import connection
 
 from apps.contract.chunk import Record
 from apps.contract.queues import Consumer
 from apps.ledger.models import ConsumerPosition
 from apps.ledger.services import apply_chunk
+from tests.arrivals import elsewhere
 from tests.builders import CAST, TOPIC_ID, chunk, record
 from tests.totals import CONSUMERS
 
@@ -93,18 +92,4 @@ class Meanwhile:
         self._elsewhere(self.stream.apply)
 
     def _elsewhere(self, work: Any) -> None:
-        failures: list[BaseException] = []
-
-        def run() -> None:
-            try:
-                work()
-            except BaseException as error:
-                failures.append(error)
-            finally:
-                connection.close()
-
-        thread = threading.Thread(target=run)
-        thread.start()
-        thread.join(60)
-        assert not thread.is_alive()
-        assert failures == []
+        elsewhere(work, seconds=60)

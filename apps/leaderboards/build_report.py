@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from django.db import connection
-
+from apps.database.statements import fetch, run
 from apps.leaderboards.periods import EPOCH, Period
 from apps.leaderboards.rules import Definition
 
@@ -60,11 +59,11 @@ def difference(definition: Definition) -> dict[str, Any]:
     not keep it of the newest period of its first kind. In the builder's session.
     """
     of_board = {"game_id": definition.game_id, "board": definition.name}
-    (counts,) = _rows(_COUNTS, **of_board)
+    (counts,) = fetch(_COUNTS, **of_board)
     period = Period.ALLTIME if Period.ALLTIME in definition.periods else definition.periods[0]
     start = _start(period, **of_board)
-    _rows(_MOVES, **of_board, period=period.value, start=start)
-    (players,) = _rows(_PLAYERS)
+    run(_MOVES, **of_board, period=period.value, start=start)
+    (players,) = fetch(_PLAYERS)
     told = {
         "entries": dict(zip(("before", "after", "added", "gone", "changed"), counts, strict=True)),
         "period": period.value,
@@ -74,28 +73,22 @@ def difference(definition: Definition) -> dict[str, Any]:
         "top_after": _top("after"),
         "greatest_moves": [
             {"player_id": player_id, "before": before, "after": after}
-            for player_id, before, after in _rows(_GREATEST, shown=SHOWN)
+            for player_id, before, after in fetch(_GREATEST, shown=SHOWN)
         ],
     }
-    _rows("DROP TABLE built_moves")
+    run("DROP TABLE built_moves")
     return told
 
 
 def _start(period: Period, **of_board: str) -> datetime:
     if period is Period.ALLTIME:
         return EPOCH
-    ((start,),) = _rows(_LAST, **of_board, period=period.value)
+    ((start,),) = fetch(_LAST, **of_board, period=period.value)
     return EPOCH if start is None else start
 
 
 def _top(when: str) -> list[dict[str, Any]]:
     return [
         {"rank": rank, "player_id": player_id, "score": score}
-        for rank, player_id, score in _rows(_TOP.format(when=when), shown=SHOWN)
+        for rank, player_id, score in fetch(_TOP.format(when=when), shown=SHOWN)
     ]
-
-
-def _rows(statement: str, **values: Any) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, values or None)
-        return list(cursor.fetchall()) if cursor.description else []

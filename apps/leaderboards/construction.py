@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from django.db import connection, transaction
 
+from apps.database.statements import fetch, pages, run
 from apps.leaderboards import build_sql, builds, selectors
 from apps.leaderboards.build_folding import Folding, Given
 from apps.leaderboards.build_models import BoardBuild
@@ -48,13 +49,12 @@ class Construction:
 
     def read_log(self, game_id: str | None, types: list[str] | None) -> None:
         """Everything that was applied when the build was opened; in that snapshot."""
-        with connection.cursor() as cursor:
-            cursor.execute(build_sql.READ_ALL)
-            cursor.execute(build_sql.ABOUT)
-            (about,) = cursor.fetchone()
+        run(build_sql.READ_ALL)
+        ((about,),) = fetch(build_sql.ABOUT)
         with step(self.display, "the log", about if game_id is None else 0):
-            for page in _pages({"game_id": game_id, "types": types}):
-                self.folding.add(page)
+            values = {"game_id": game_id, "types": types}
+            for page in pages("gamemetrics_build", build_sql.READ_LOG, values, _PAGE):
+                self.folding.add(Given(*row) for row in page)
                 self.events += len(page)
                 self.display.advance(len(page))
 
@@ -67,17 +67,17 @@ class Construction:
         with step(self.display, "events that no board counted", 0):
             while True:
                 with transaction.atomic():
-                    ids = [row[0] for row in _fetch(build_sql.NEXT_UNCLAIMED, limit=_PAGE)]
+                    ids = [row[0] for row in fetch(build_sql.NEXT_UNCLAIMED, limit=_PAGE)]
                     if not ids:
                         break
                     claim = LeaderboardsAppliedEvent.claim(ids)
                     if claim.claimed:
                         # A board that counts them by now has to have them itself.
                         self._demand_uncounted(game_id, types)
-                        _run(build_sql.NOTE, ids=sorted(claim.claimed))
+                        run(build_sql.NOTE, ids=sorted(claim.claimed))
                         self._add_noted()
                         # Ours are read; no consumer has them to note.
-                        _run(build_sql.TOLD, ids=sorted(claim.claimed))
+                        run(build_sql.TOLD, ids=sorted(claim.claimed))
                 self.display.advance(len(ids))
                 self._go_on()
 
@@ -97,8 +97,8 @@ class Construction:
                 if noted <= _FEW_NOTES:
                     break
         with transaction.atomic():
-            _run(build_sql.SET_BASED)
-            _run(build_sql.ADD_UP)
+            run(build_sql.SET_BASED)
+            run(build_sql.ADD_UP)
 
     def finish(self) -> None:
         """While no score is applied: the last of what was noted. Raises LogBehind."""
@@ -108,19 +108,19 @@ class Construction:
                 raise LogBehind(f"{noted - added:,} applied events are in no log")
             if not noted:
                 break
-        _run(build_sql.ADD_TOUCHED)
+        run(build_sql.ADD_TOUCHED)
 
     def take_notes(self) -> tuple[int, int]:
         """How many events were read, and how many were noted."""
-        _run(build_sql.TAKE_NOTES, limit=_NOTES)
-        ((noted,),) = _fetch("SELECT count(*) FROM built_noted")
+        run(build_sql.TAKE_NOTES, limit=_NOTES)
+        ((noted,),) = fetch("SELECT count(*) FROM built_noted")
         found = self._add_noted() if noted else []
         if found:
-            _run(build_sql.TOLD, ids=found)
+            run(build_sql.TOLD, ids=found)
         return len(found), int(noted)
 
     def _add_noted(self) -> list[str]:
-        page = [Given(*row) for row in _fetch(build_sql.READ_NOTED)]
+        page = [Given(*row) for row in fetch(build_sql.READ_NOTED)]
         self.folding.add_noted(page)
         self.events += len(page)
         return [event.event_id for event in page]
@@ -144,7 +144,7 @@ def constructed(
     `game_id` and `types` narrow what is read. Left with the build in another state than it was
     opened in, or as failed. Call it within `builds.alone`. Raises LogBehind, Overtaken, Cancelled.
     """
-    _run(build_sql.TABLES)
+    run(build_sql.TABLES)
     build: BoardBuild | None = None
     try:
         with builds.opened(begin) as build:
@@ -154,7 +154,7 @@ def constructed(
             found = Construction(build=build, folding=folding, display=display)
             uncounted = _uncounted(found.boards) if game_id is not None else []
             if uncounted:
-                _run(build_sql.FIND_UNCLAIMED, game_id=game_id, types=uncounted)
+                run(build_sql.FIND_UNCLAIMED, game_id=game_id, types=uncounted)
             found.read_log(game_id, types)
         if uncounted and game_id is not None:
             found.claim_unclaimed(game_id, uncounted)
@@ -169,7 +169,7 @@ def constructed(
         raise
     finally:
         if not connection.needs_rollback:
-            _run(build_sql.DROP)
+            run(build_sql.DROP)
 
 
 def _uncounted(boards: Boards) -> list[str]:
@@ -184,24 +184,3 @@ def _uncounted(boards: Boards) -> list[str]:
             if not any(event_type in other.scoring for other in live[game_id])
         }
     )
-
-
-def _pages(values: Mapping[str, Any]) -> Iterator[list[Given]]:
-    connection.ensure_connection()
-    assert connection.connection is not None
-    with closing(connection.connection.cursor(name="gamemetrics_build")) as cursor:
-        cursor.itersize = _PAGE
-        cursor.execute(build_sql.READ_LOG, values)
-        while rows := cursor.fetchmany(_PAGE):
-            yield [Given(*row) for row in rows]
-
-
-def _run(statement: str, **values: Any) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, values or None)
-
-
-def _fetch(statement: str, **values: Any) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, values or None)
-        return list(cursor.fetchall())

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from django.db import connection
+from apps.database import statements
 
 _READ: Final = """
 SELECT event_id::text, event_type, player_id, event_timestamp, data::text
@@ -34,10 +33,6 @@ def pages(
 
     `in_order`: of event time, then event id.
     """
-    connection.ensure_connection()
-    assert connection.connection is not None
-    with closing(connection.connection.cursor(name="gamemetrics_log")) as cursor:
-        cursor.itersize = _PAGE
-        cursor.execute(_IN_ORDER if in_order else _READ, [game_id, event_types])
-        while rows := cursor.fetchmany(_PAGE):
-            yield [LoggedEvent(*row) for row in rows]
+    statement = _IN_ORDER if in_order else _READ
+    for rows in statements.pages("gamemetrics_log", statement, [game_id, event_types], _PAGE):
+        yield [LoggedEvent(*row) for row in rows]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
 from datetime import UTC
 from typing import Final
 
 from django.db import connection
 
 from apps.contract.queues import Consumer
+from apps.database.statements import pages
 from apps.leaderboards import decisions, rank_acts, selectors
 from apps.leaderboards.attempts import Past, key_of, rewrite
 from apps.leaderboards.folding import Deltas, scores
@@ -113,14 +113,10 @@ def _folded(definition: Definition, players: Sequence[str]) -> Deltas:
 
 def _applied(definition: Definition, players: Sequence[str]) -> Iterator[LoggedEvent]:
     """What the consumer has applied of these players, as it was given it."""
-    connection.ensure_connection()
-    assert connection.connection is not None
-    with closing(connection.connection.cursor(name="gamemetrics_recompute")) as cursor:
-        cursor.itersize = _PAGE
-        named = {"game_id": definition.game_id, "players": list(players)}
-        cursor.execute(_APPLIED, {**named, "types": sorted(definition.scoring)})
-        while rows := cursor.fetchmany(_PAGE):
-            yield from (LoggedEvent(*row) for row in rows)
+    named = {"game_id": definition.game_id, "players": list(players)}
+    values = {**named, "types": sorted(definition.scoring)}
+    for rows in pages("gamemetrics_recompute", _APPLIED, values, _PAGE):
+        yield from (LoggedEvent(*row) for row in rows)
 
 
 def applied_events(game_id: str, event_ids: Iterable[str]) -> list[LoggedEvent]:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
 from typing import Any, Final
 
-from django.db import connection
-
 from apps.contract.queues import Consumer
+from apps.database.statements import pages
 from apps.leaderboards import decisions
 from apps.leaderboards.folding import Deltas, Scored, scores
 from apps.leaderboards.log import LoggedEvent
@@ -61,10 +59,5 @@ def _pages(definition: Definition) -> Iterator[list[LoggedEvent]]:
         "players": None,
         "types": sorted(definition.scoring),
     }
-    connection.ensure_connection()
-    assert connection.connection is not None
-    with closing(connection.connection.cursor(name="gamemetrics_refill")) as cursor:
-        cursor.itersize = _PAGE
-        cursor.execute(_IN_ORDER, named)
-        while rows := cursor.fetchmany(_PAGE):
-            yield [LoggedEvent(*row) for row in rows]
+    for rows in pages("gamemetrics_refill", _IN_ORDER, named, _PAGE):
+        yield [LoggedEvent(*row) for row in rows]

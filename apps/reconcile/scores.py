@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from django.db import connection
 
 from apps.contract.queues import Consumer
+from apps.database.statements import pages
 from apps.leaderboards import decisions
 from apps.leaderboards.decisions import Exclusions
 from apps.leaderboards.folding import scores
@@ -45,20 +45,11 @@ def collect(definitions: Sequence[Definition], game_id: str, players: list[str] 
     with connection.cursor() as cursor:
         cursor.execute(_TABLE)
     types = sorted({name for definition in definitions for name in definition.scoring})
-    for page in _pages({"game_id": game_id, "players": players, "types": types}):
+    values = {"game_id": game_id, "players": players, "types": types}
+    for page in pages("gamemetrics_reconcile", _APPLIED, values, _PAGE):
         lines = "".join(line for event in page for line in _lines(definitions, event, excluded))
         with connection.cursor() as cursor:
             cursor.copy_expert(_COPY, io.StringIO(lines))
-
-
-def _pages(parameters: dict[str, Any]) -> Iterator[list[Applied]]:
-    connection.ensure_connection()
-    assert connection.connection is not None
-    with closing(connection.connection.cursor(name="gamemetrics_reconcile")) as cursor:
-        cursor.itersize = _PAGE
-        cursor.execute(_APPLIED, parameters)
-        while rows := cursor.fetchmany(_PAGE):
-            yield rows
 
 
 def _lines(

@@ -6,11 +6,12 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from django.db import connection, transaction
 
 from apps.contract.queues import Consumer
+from apps.database.statements import fetch, run
 from apps.ledger.builds import IMPATIENT
 from apps.ledger.coverage import LogBehind, wait_for_the_log
 from apps.operations.steps import Display, step
@@ -84,14 +85,14 @@ def fill(definition: Definition, settle: Callable[[], None], display: Display) -
         settle=settle,
     )
     _make_tables(plan)
-    _run(aggregate_builds.ONLY, **aggregate_builds.only(definition))
+    run(aggregate_builds.ONLY, **aggregate_builds.only(definition))
     return _build(plan, display)
 
 
 def _make_tables(plan: Plan) -> None:
     for part in plan.parts:
-        _run(part.tables)
-    _run(build_sql.TABLES)
+        run(part.tables)
+    run(build_sql.TABLES)
 
 
 def _build(plan: Plan, display: Display) -> Rebuilt:
@@ -107,8 +108,8 @@ def _build(plan: Plan, display: Display) -> Rebuilt:
             builds.settle(build, StatsBuild.FAILED)
         raise
     for part in plan.parts:
-        _run(part.drop)
-    _run(build_sql.DROP)
+        run(part.drop)
+    run(build_sql.DROP)
     _refresh(display)
     builds.settle(build, StatsBuild.DONE)
     seconds = time.monotonic() - began
@@ -118,17 +119,17 @@ def _build(plan: Plan, display: Display) -> Rebuilt:
 
 def _read_log(plan: Plan, display: Display) -> int:
     """Everything that was applied when the build was opened."""
-    ((blocks, about),) = _fetch(build_sql.BLOCKS)
+    ((blocks, about),) = fetch(build_sql.BLOCKS)
     whose = {"game_id": plan.game_id, "types": plan.types}
     add_log = build_sql.add_log(plan.parts)
     found = 0
     with step(display, "the log", about):
         for first in range(0, blocks, _PAGE):
             lying = {"first": f"({first},0)", "next": f"({first + _PAGE},0)"}
-            ((count,),) = _fetch(add_log, **whose, **lying)
+            ((count,),) = fetch(add_log, **whose, **lying)
             found += count
             display.advance(count)
-        ((count,),) = _fetch(build_sql.add_letters(plan.parts), **whose)
+        ((count,),) = fetch(build_sql.add_letters(plan.parts), **whose)
     return int(found + count)
 
 
@@ -144,10 +145,10 @@ def _follow(plan: Plan, display: Display) -> int:
             if noted <= _FEW_NOTES:
                 break
     with transaction.atomic():
-        _run(build_sql.SET_BASED)
+        run(build_sql.SET_BASED)
         for part in plan.parts:
-            _run(part.add_up)
-        _run(build_sql.FORGET_TOUCHED)
+            run(part.add_up)
+        run(build_sql.FORGET_TOUCHED)
     # What came while that was added up.
     with transaction.atomic():
         added, _ = _take_notes(plan)
@@ -166,7 +167,7 @@ def _take_notes(plan: Plan) -> tuple[int, int]:
 def _switch(build: StatsBuild, plan: Plan, events: int) -> tuple[int, int, float]:
     """All events read, players changed, and the seconds in which statistics stood still."""
     with transaction.atomic():
-        _run(f"{build_sql.SET_BASED}; {IMPATIENT}")
+        run(f"{build_sql.SET_BASED}; {IMPATIENT}")
         hold_statistics_still()
         began = time.monotonic()
         wait_for_the_log(Consumer.STATS)
@@ -178,18 +179,18 @@ def _switch(build: StatsBuild, plan: Plan, events: int) -> tuple[int, int, float
             if not noted:
                 break
         for part in plan.parts:
-            _run(part.add_touched)
+            run(part.add_touched)
             for statement in part.switch:
-                _run(statement, game_id=plan.game_id, name=plan.name)
+                run(statement, game_id=plan.game_id, name=plan.name)
         plan.settle()
-        ((changed,),) = _fetch("SELECT count(*) FROM rebuilt_changes")
+        ((changed,),) = fetch("SELECT count(*) FROM rebuilt_changes")
         builds.switched(build, events=events, changed=changed)
     return events, int(changed), time.monotonic() - began
 
 
 def _refresh(display: Display) -> None:
     """Bring Redis what the switch has changed: under newer versions, so in any order."""
-    rows = _fetch("SELECT player_id, game_id, gone FROM rebuilt_changes")
+    rows = fetch("SELECT player_id, game_id, gone FROM rebuilt_changes")
     with step(display, "copies in Redis", len(rows)):
         for first in range(0, len(rows), _COPIES):
             some = rows[first : first + _COPIES]
@@ -210,14 +211,3 @@ def finish_former() -> None:
         for first in range(0, len(pairs), _COPIES):
             cache.put(selectors.of_players(pairs[first : first + _COPIES]))
         builds.settle(build, StatsBuild.DONE)
-
-
-def _run(statement: str, **values: Any) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, values or None)
-
-
-def _fetch(statement: str, **values: Any) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, values or None)
-        return list(cursor.fetchall())
