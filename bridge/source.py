@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import threading
+import time
 import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
@@ -14,7 +16,9 @@ from confluent_kafka import KafkaError, KafkaException, Message, TopicCollection
 from confluent_kafka.admin import AdminClient
 
 from apps.contract import topic_ids
+from apps.kafka.lookout import Lookout, answers
 from apps.kafka.reports import Reports
+from apps.kafka.trouble import CUT_OFF
 
 logger = logging.getLogger(__name__)
 TIMEOUT: Final = 10.0  # seconds, for what asks the broker
@@ -109,6 +113,9 @@ class KafkaSource:
         self._client = {**client, "error_cb": self._reports.take, "log_level": 3}
         self._in_process = False
         self._asking: tuple[AdminClient, Future[Any]] | None = None
+        self._retired: list[AdminClient] = []
+        # It works while the group has a place for us, be it without a partition.
+        self._lookout = Lookout(answers=lambda: answers(client, topic))
         self._group_id = group_id
         self._known: uuid.UUID | None = None
         self._partition_count = 0
@@ -136,18 +143,39 @@ class KafkaSource:
             }
         )
         consumer.subscribe([self._topic], on_assign=self._assigned, on_revoke=self._revoked)
+        self._lookout.fails(time.monotonic())
         return consumer
+
+    def _replace(self) -> None:
+        """Take another client in the place of one that does not find back to its group."""
+        self._reports.note(CUT_OFF, time.monotonic())
+        # Not destroyed: with a request on its way an admin client aborts the process.
+        if self._asking is not None:
+            self._retired.append(self._asking[0])
+            self._asking = None
+        self._lookout.works()
+        old, self._consumer = self._consumer, self._join()
+        # It may wait for its brokers for ever.
+        threading.Thread(target=old.close, name="cut-off-consumer", daemon=True).start()
 
     def _assigned(self, consumer: KafkaConsumer, partitions: list[TopicPartition]) -> None:
         consumer.assign([])  # handled: nothing is read before `start`
+        if consumer is not self._consumer:
+            return
+        self._lookout.works()
         self._reports.works()
         self._on_assign([partition.partition for partition in partitions])
 
     def _revoked(self, consumer: KafkaConsumer, partitions: list[TopicPartition]) -> None:
         consumer.unassign()
+        if consumer is not self._consumer:
+            return
+        self._lookout.fails(time.monotonic())
         self._on_revoke()
 
     def poll(self, seconds: float, most: int = PASS_MESSAGES) -> list[Message]:
+        if self._lookout.is_lost(now := time.monotonic()) and self._reports.denial(now) is None:
+            self._replace()
         first = self._consumer.poll(seconds)
         if first is None:
             return []

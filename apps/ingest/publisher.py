@@ -14,8 +14,9 @@ from django.conf import settings
 
 from apps.contract.envelope import Event, encode
 from apps.failpoints.points import Failpoint, reach
+from apps.kafka.lookout import Lookout, answers
 from apps.kafka.reports import Reports
-from apps.kafka.trouble import KafkaDenied
+from apps.kafka.trouble import CUT_OFF, KafkaDenied
 
 # librdkafka gives a record up after this; its report then comes within the wait.
 MESSAGE_TIMEOUT_MS: Final = 8_000
@@ -75,10 +76,15 @@ class KafkaPublisher:
     """An idempotent producer with `acks=all`; a daemon thread serves its delivery reports."""
 
     def __init__(self, client: Mapping[str, Any], topic: str) -> None:
-        self._topic = topic
+        self._client, self._topic = client, topic
         self._reports = Reports("web", {"topic": topic})
-        self._settings = {
-            **client,
+        self._lookout = Lookout(answers=lambda: answers(client, topic))
+        self._producer = self._make()
+        threading.Thread(target=self._serve_reports, name="kafka-reports", daemon=True).start()
+
+    def _make(self) -> Producer:
+        settings = {
+            **self._client,
             "acks": "all",
             "enable.idempotence": True,
             "compression.type": "lz4",
@@ -88,8 +94,7 @@ class KafkaPublisher:
             "log_level": 3,
             "error_cb": self._reports.take,
         }
-        self._producer = Producer(self._settings)
-        threading.Thread(target=self._serve_reports, name="kafka-reports", daemon=True).start()
+        return Producer(settings)
 
     def _serve_reports(self) -> None:
         while True:
@@ -97,24 +102,29 @@ class KafkaPublisher:
                 self._producer.poll(0.5)
             except (KafkaException, SystemError) as error:
                 self._renew(error)
+            if self._lookout.is_lost(time.monotonic()):
+                self._reports.note(CUT_OFF, time.monotonic())
+                self._replace()
 
     def _renew(self, error: Exception) -> None:
-        """Take a new producer in the place of one with a fatal error, which never sends again.
-
-        What the old one held is unconfirmed: written or not, a retry with its id is safe.
-        """
+        """Take a new producer in the place of one with a fatal error, which never sends again."""
         # confluent-kafka calls error_cb of a fatal error with that error already raised, which
         # Python then tells as a SystemError caused by it.
         fatal = error if isinstance(error, KafkaException) else error.__cause__
         if not isinstance(fatal, KafkaException):
             raise error
         self._reports.take(fatal.args[0])
+        self._replace()
+
+    def _replace(self) -> None:
+        """What the old one held is unconfirmed: written or not, a retry with its id is safe."""
         old, until = self._producer, time.monotonic() + RENEW_SECONDS
         old.purge()
         while time.monotonic() < until:
             with suppress(KafkaException, SystemError):
                 old.poll(0.5)  # the reports of what was purged
-        self._producer = Producer(self._settings)
+        self._producer = self._make()
+        self._lookout.works()
 
     def publish(self, events: Sequence[Event]) -> list[str | None]:
         confirmation = _Confirmation(len(events))
@@ -145,6 +155,9 @@ class KafkaPublisher:
             self._reports.take(confirmation.denial)
         elif not any(problems):
             self._reports.works()
+            self._lookout.works()
+        elif all(problems):
+            self._lookout.fails(time.monotonic())
         return problems
 
     def ping(self, seconds: float) -> None:
@@ -154,7 +167,9 @@ class KafkaPublisher:
             if topic.error is not None:
                 self._reports.take(topic.error)
                 problem = KafkaException(topic.error)
+            self._lookout.works()
         except KafkaException as error:
+            self._lookout.fails(time.monotonic())
             problem = error
         denial = self._reports.denial(time.monotonic())
         if denial is not None:

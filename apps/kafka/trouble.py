@@ -18,6 +18,7 @@ class Cause(StrEnum):
 
     OUTAGE = "outage"
     DENIED = "kafka_denied"
+    CUT_OFF = "kafka_cut_off"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,6 +50,14 @@ _DENIALS: Final[Mapping[str, str]] = MappingProxyType(
 _AWAY: Final = frozenset({"_ALL_BROKERS_DOWN", "_TRANSPORT", "_RESOLVE", "_TIMED_OUT"})
 _NOBODY: Final = (
     "no broker answers at KAFKA_BOOTSTRAP_SERVERS in the way of KAFKA_SECURITY_PROTOCOL"
+)
+
+
+# What a client says that is replaced: see apps/kafka/lookout.py.
+CUT_OFF: Final = Trouble(
+    cause=Cause.CUT_OFF,
+    remedy="none needed: another client takes the place of this one",
+    told="the client has found no broker for long, while Kafka answers others",
 )
 
 

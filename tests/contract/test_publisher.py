@@ -10,14 +10,12 @@ from dataclasses import dataclass
 
 import pytest
 from confluent_kafka import Consumer, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient
-from confluent_kafka.cimpl import NewTopic
 
 from apps.contract.envelope import Event, decode_event, encode
 from apps.ingest.publisher import KafkaPublisher, Publisher
 from apps.ingest.publisher_fake import MemoryPublisher
 from tests.builders import CAST, NOW, event_id, event_text
-from tests.kafka_clients import client_of
+from tests.kafka_clients import client_of, make_topic
 
 PATIENCE = 15.0  # seconds
 
@@ -43,8 +41,7 @@ def in_memory() -> Subject:
 def in_kafka(servers: str) -> Subject:
     client = client_of(servers)
     topic = f"{os.environ['KAFKA_TOPIC']}.{uuid.uuid4().hex}"
-    admin = AdminClient(client)
-    admin.create_topics([NewTopic(topic, 1, 1)])[topic].result(PATIENCE)
+    make_topic(servers, topic, 1)
 
     def published(count: int) -> list[bytes]:
         consumer = Consumer({**client, "group.id": topic, "enable.auto.commit": False})

@@ -10,17 +10,26 @@ from contextlib import closing
 from typing import Any
 
 import pytest
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, Message, TopicPartition
+from confluent_kafka import (
+    Consumer,
+    ConsumerGroupTopicPartitions,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
+from prometheus_client import REGISTRY
 
 from apps.contract.chunk import Record, Refused
 from apps.contract.envelope import coordinates_id
 from apps.contract.reading import read
 from apps.ingest.publisher import KafkaPublisher
+from apps.kafka import lookout
 from bridge.source import Ends, KafkaSource, SourceUnavailable
+from gamemetrics.stack.processes import wait_until
 from tests.builders import NOW, event_id, event_text, parsed
-from tests.kafka_clients import client_of
+from tests.kafka_clients import client_of, make_topic
 
 PATIENCE = 30.0  # seconds
 ARRIVED = (1, int(NOW.timestamp() * 1000))
@@ -32,16 +41,11 @@ def client(kafka: str) -> dict[str, Any]:
 
 
 @pytest.fixture
-def topic(client: dict[str, Any]) -> str:
+def topic(kafka: str) -> str:
     """A topic of two partitions; the first has ten events of ada's."""
     name = f"{os.environ['KAFKA_TOPIC']}.{uuid.uuid4().hex}"
-    create(client, name)
+    make_topic(kafka, name, 2)
     return name
-
-
-def create(client: dict[str, Any], topic: str) -> None:
-    admin = AdminClient(client)
-    admin.create_topics([NewTopic(topic, 2, 1)])[topic].result(PATIENCE)
 
 
 def publish(client: dict[str, Any], topic: str, count: int) -> int:
@@ -169,7 +173,7 @@ def test_a_topic_that_was_made_anew_is_another(client: dict[str, Any], topic: st
     until = time.monotonic() + PATIENCE
     while True:
         try:
-            create(client, topic)
+            admin.create_topics([NewTopic(topic, 2, 1)])[topic].result(PATIENCE)
             break
         except KafkaException:
             assert time.monotonic() < until, "the topic's name is not free"
@@ -232,3 +236,31 @@ def test_a_forged_record_time_moves_no_event(timestamp: tuple[int, int]) -> None
     item = read(message(event_text(), timestamp=timestamp), uuid.uuid4(), NOW)
     assert isinstance(item, Record)
     assert item.ingested_at == NOW
+
+
+def test_who_finds_no_place_in_the_group_while_kafka_answers_joins_by_another_client(
+    client: dict[str, Any], topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lookout, "LOOK_SECONDS", 0.5)
+    monkeypatch.setattr(lookout, "LOST_SECONDS", 1.0)
+    # A member that lives and never gives its partitions back: nobody else gets in.
+    holder = Consumer({**client, "group.id": topic})
+    told: list[int] = []
+    holder.subscribe([topic], on_assign=lambda _, places: told.append(len(places)))
+    wait_until(lambda: holder.poll(0.1) is None and bool(told), seconds=PATIENCE)
+    given: list[int] = []
+    before = cut_off()
+    with closing(source_of(client, topic, topic, given.extend)) as source:
+        poll_until(source, lambda _: cut_off() > before)
+        assert not given
+        holder.close()
+        # The client that was replaced is a member as well, until it has left.
+        poll_until(source, lambda _: sorted(given[-2:]) == [0, 1])
+        number = publish(client, topic, 3)
+        source.start({number: 0})
+        poll_until(source, lambda messages: len(messages) == 3)
+
+
+def cut_off() -> float:
+    labels = {"consumer": "bridge", "cause": "kafka_cut_off"}
+    return REGISTRY.get_sample_value("errors_total", labels) or 0.0
