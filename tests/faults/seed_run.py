@@ -27,6 +27,7 @@ from tests.rigs.processes import NotRunning
 from tests.rigs.web_probe import declare_best
 
 DRAIN_SECONDS: Final = 90.0
+AT_WORK_SECONDS: Final = 60.0
 # Of a row's own doing, while everything around it is being broken.
 FAILURES: Final = (NotRunning, OSError, psycopg2.Error, redis.RedisError, KafkaException)
 # After the last fault, for what is not confirmed yet.
@@ -67,8 +68,8 @@ def run_seed(rig: Rig, topic: Topic, row: Row, *, seed: int, events: int) -> Out
     rig.route(row.proxied)
     # Else the first fault would strike who is not at work yet.
     behind = drain(rig.postgres, topic, DRAIN_SECONDS)
-    if behind or not wait_until(lambda: _all_at_work(rig, topic), seconds=60, every=0.2):
-        outcome.problems.append(f"before it began, not drained or not at work: {behind}")
+    if behind or (idle := _not_at_work(rig, topic)):
+        outcome.problems.append(f"before it began, not drained or not at work: {behind or idle}")
         return outcome
     made = stream(name, events, Random(f"{name}/events"))
     port = next(iter(rig.web_ports.values()))
@@ -91,6 +92,8 @@ def run_seed(rig: Rig, topic: Topic, row: Row, *, seed: int, events: int) -> Out
     _await_drain(outcome, scene, lifted)
     for check in scene.after:
         check()
+    if idle := _not_at_work(rig, topic):
+        outcome.problems.append(f"not at work again: {idle}")
     verdict = _judge(rig, made, client, before, scene.excuse)
     outcome.lost, outcome.doubled = verdict.lost, verdict.doubled
     outcome.problems += [*scene.problems, *client.surprises, *verdict.problems]
@@ -100,8 +103,16 @@ def run_seed(rig: Rig, topic: Topic, row: Row, *, seed: int, events: int) -> Out
     return outcome
 
 
-def _all_at_work(rig: Rig, topic: Topic) -> bool:
-    return rig.broker.waiting_workers() == len(WORKERS) and topic.members() == len(BRIDGES)
+def _not_at_work(rig: Rig, topic: Topic) -> str:
+    """Who is not at work within 60 s, else nothing."""
+
+    def idle() -> str:
+        workers, members = rig.broker.waiting_workers(), topic.members()
+        if workers == len(WORKERS) and members == len(BRIDGES):
+            return ""
+        return f"{workers} workers wait for messages, {members} bridges have their partitions"
+
+    return "" if wait_until(lambda: not idle(), seconds=AT_WORK_SECONDS, every=0.2) else idle()
 
 
 def _strike(row: Row, scene: Scene) -> float:
