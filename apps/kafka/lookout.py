@@ -14,9 +14,10 @@ from typing import Any, Final
 from confluent_kafka import KafkaException, Producer
 
 LOOK_SECONDS: Final = 10.0  # between two looks while a client does not work
-# Kafka has answered others for so long: who still looks for it has found it by then, which takes a
-# reconnect (10 s at most) and for a bridge the end of its former session (10 s).
-LOST_SECONDS: Final = 20.0
+# Kafka has answered others for so long: who still looks for it has found it by then. That takes a
+# reconnect (10 s at most) and for a bridge the end of its former session (10 s). 20 s were too few
+# on a crowded machine, and each member that joins anew in vain is another session to wait for.
+LOST_SECONDS: Final = 40.0
 ANSWER_SECONDS: Final = 2.0
 
 
