@@ -9,6 +9,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from gamemetrics.stack.errors import StackError
+from gamemetrics.stack.processes import wait_until
 
 # How the cluster id of librdkafka's in-process broker begins.
 FALLBACK_CLUSTER = "mockCluster"
@@ -70,7 +71,19 @@ def ensure_topic(
         if code == KafkaError.TOPIC_ALREADY_EXISTS:
             return False
         raise TopicNotMade(f"Kafka did not make the topic {topic}: {problem}") from problem
+    if not wait_until(lambda: _is_led(admin, topic, partitions), seconds=timeout_seconds):
+        raise TopicNotMade(f"Kafka made the topic {topic}, but its partitions have no leaders")
     return True
+
+
+def _is_led(admin: AdminClient, topic: str, partitions: int) -> bool:
+    """Whether the brokers tell of every partition's leader: they do a little after it was made."""
+    try:
+        found = admin.list_topics(topic, timeout=ASK_SECONDS).topics[topic]
+    except KafkaException:
+        return False
+    leaders = [partition.leader for partition in found.partitions.values()]
+    return found.error is None and len(leaders) == partitions and min(leaders) >= 0
 
 
 def _cluster(admin: AdminClient, bootstrap_servers: str, timeout_seconds: float) -> Any:

@@ -14,8 +14,9 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from apps.contract.envelope import Event, decode_event, encode
 from apps.ingest.publisher import KafkaPublisher, Publisher
 from apps.ingest.publisher_fake import MemoryPublisher
+from gamemetrics.stack.topic import ensure_topic
 from tests.builders import CAST, NOW, event_id, event_text
-from tests.kafka_clients import client_of, make_topic
+from tests.kafka_clients import client_of
 
 PATIENCE = 15.0  # seconds
 
@@ -41,7 +42,7 @@ def in_memory() -> Subject:
 def in_kafka(servers: str) -> Subject:
     client = client_of(servers)
     topic = f"{os.environ['KAFKA_TOPIC']}.{uuid.uuid4().hex}"
-    make_topic(servers, topic, 1)
+    ensure_topic(servers, topic, 1)
 
     def published(count: int) -> list[bytes]:
         consumer = Consumer({**client, "group.id": topic, "enable.auto.commit": False})

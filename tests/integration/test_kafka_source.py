@@ -28,8 +28,9 @@ from apps.ingest.publisher import KafkaPublisher
 from apps.kafka import lookout
 from bridge.source import Ends, KafkaSource, SourceUnavailable
 from gamemetrics.stack.processes import wait_until
+from gamemetrics.stack.topic import ensure_topic
 from tests.builders import NOW, event_id, event_text, parsed
-from tests.kafka_clients import client_of, make_topic
+from tests.kafka_clients import client_of
 
 PATIENCE = 30.0  # seconds
 ARRIVED = (1, int(NOW.timestamp() * 1000))
@@ -44,7 +45,7 @@ def client(kafka: str) -> dict[str, Any]:
 def topic(kafka: str) -> str:
     """A topic of two partitions; the first has ten events of ada's."""
     name = f"{os.environ['KAFKA_TOPIC']}.{uuid.uuid4().hex}"
-    make_topic(kafka, name, 2)
+    ensure_topic(kafka, name, 2)
     return name
 
 
@@ -247,7 +248,7 @@ def test_who_finds_no_place_in_the_group_while_kafka_answers_joins_by_another_cl
     holder = Consumer({**client, "group.id": topic})
     told: list[int] = []
     holder.subscribe([topic], on_assign=lambda _, places: told.append(len(places)))
-    wait_until(lambda: holder.poll(0.1) is None and bool(told), seconds=PATIENCE)
+    assert wait_until(lambda: holder.poll(0.1) is None and bool(told), seconds=PATIENCE)
     given: list[int] = []
     before = cut_off()
     with closing(source_of(client, topic, topic, given.extend)) as source:
