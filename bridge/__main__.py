@@ -37,7 +37,7 @@ logger = logging.getLogger("bridge")
 
 def bridge_settings(env: Environment) -> BridgeSettings:
     """The bridge's own settings. Raises SettingInvalid."""
-    linger_ms = env.integer("BRIDGE_LINGER_MS", 30, at_least=0, at_most=1_000)
+    linger_ms = env.integer("BRIDGE_LINGER_MS", 25, at_least=0, at_most=1_000)
     return BridgeSettings(
         policy=CutPolicy(
             max_events=env.integer("BRIDGE_CHUNK_EVENTS", 500, at_least=1, at_most=5_000),
@@ -64,6 +64,7 @@ class Stop:
 def build(env: Environment, progress: Progress) -> Bridge:
     """A bridge on the real Kafka, PostgreSQL and Celery."""
     kafka = KafkaSettings.read(env).demand_usable()
+    settings = bridge_settings(env)
     holder: list[Bridge] = []
     source = KafkaSource(
         kafka.client,
@@ -71,9 +72,9 @@ def build(env: Environment, progress: Progress) -> Bridge:
         group_id=kafka.group_id,
         on_assign=lambda partitions: holder[0].assigned(partitions),
         on_revoke=lambda: holder[0].revoked(),
+        linger=settings.policy.linger,
     )
     dsn = DatabaseSettings.read(env).dsn()
-    settings = bridge_settings(env)
     courier = CeleryCourier(app, signing_key=chunk_signing_key(env))
     dispatcher = Dispatcher(PostgresReplays(dsn), courier, clock=lambda: datetime.now(UTC))
     holder.append(

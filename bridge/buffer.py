@@ -18,6 +18,12 @@ BUSY_CUTS: Final = 4
 # Full chunks that share a message at most: what a transaction costs by itself is little beside so
 # many events, and a message that fails is taken chunk by chunk all the same.
 SHARED_CHUNKS: Final = 3
+# Of a linger: what the broker kept back for one linger is not to miss a cut by a hair, and wait for
+# the next.
+STEP: Final = 0.8
+# Seconds that a cut waits after the first message came to an empty buffer: a fetch brings those of
+# several partitions one after the other.
+SETTLING: Final = 0.002
 # Seconds; the longest pause, where the linger is not longer. A consumer that is so far behind needs
 # large chunks, and the other two can wait so long.
 LONGEST: Final = 0.5
@@ -40,12 +46,13 @@ class CutPolicy:
     def pause(self, cuts_in_flight: float) -> float:
         """How long after the last cut of all partitions the next may be.
 
-        So an event that comes to an idle bridge waits for nobody, and a stream of them is cut at a
-        steady pace, however few come between two cuts: what a message costs, whatever is in it, is
-        what small ones would queue for. All partitions are cut together to share the messages.
+        A stream of events is cut at a steady pace, however few come between two cuts: what a
+        message costs, whatever is in it, is what small ones would queue for. All partitions are cut
+        together to share the messages. The broker has kept an event back for up to a linger
+        already (`KafkaSource`), so it does not wait for another here.
         """
         longest = max(self.linger, LONGEST)
-        return min(longest, self.linger * max(1.0, cuts_in_flight / BUSY_CUTS))
+        return min(longest, self.linger * STEP * max(1.0, cuts_in_flight / BUSY_CUTS))
 
 
 @dataclass(kw_only=True, slots=True)

@@ -17,6 +17,7 @@ from apps.contract.reading import read
 from apps.failpoints.points import Failpoint, reach
 from apps.monitoring import metrics
 from bridge.assignment import report_recreated, start
+from bridge.buffer import SETTLING
 from bridge.courier import Courier, CourierUnavailable
 from bridge.gauges import Gauges
 from bridge.inflight import Unsent, shared
@@ -61,6 +62,7 @@ class Bridge:
         self.partitions: dict[int, Partition] = {}
         self._assigned: list[int] = []
         self._cut_at = -math.inf
+        self._first_at = -math.inf  # when a message came to buffers that were all empty
         self._more = False  # the client holds more than it was asked for
         self._start_at: float | None = None  # monotonic; when to (re)start the assignment
         self._due = dict.fromkeys(("ledger", "positions", "commit", "prune", "topic"), 0.0)
@@ -115,11 +117,10 @@ class Bridge:
         room = self.settings.bounds.room(in_flight, self.settings.policy.max_events)
         if self._more:
             seconds = 0.0
-        elif any(len(partition.buffer) for partition in self.partitions.values()):
+        elif self._waiting():
             # What has come waits for its cut: more may come with it, and a pass for each message
             # would cost more than the message.
-            until_cut = self._cut_at + self._pause() - time.monotonic()
-            time.sleep(max(0.0, min(until_cut, self._until_ledger())))
+            time.sleep(max(0.0, min(self._cut_due() - time.monotonic(), self._until_ledger())))
             seconds = 0.0
         else:
             seconds = self._until_ledger() if in_flight else IDLE_SECONDS
@@ -129,6 +130,8 @@ class Bridge:
         if not messages or self.topic_id is None:
             return
         reach(Failpoint.BRIDGE_POLLED)
+        if not self._waiting():
+            self._first_at = time.monotonic()
         now = datetime.now(UTC)
         for message in messages:
             partition = self.partitions.get(message.partition() or 0)
@@ -152,9 +155,17 @@ class Bridge:
         take what comes."""
         return max(PASS_SECONDS, self._due["ledger"] - time.monotonic())
 
+    def _waiting(self) -> list[Partition]:
+        """The partitions that have something to cut."""
+        return [partition for partition in self.partitions.values() if len(partition.buffer)]
+
+    def _cut_due(self) -> float:
+        """When what waits is to be cut."""
+        pause = self._pause()
+        return max(self._cut_at + pause, self._first_at + min(pause, SETTLING))
+
     def _cut(self, now: float) -> None:
-        waiting = [partition for partition in self.partitions.values() if len(partition.buffer)]
-        if waiting and now - self._cut_at >= self._pause():
+        if (waiting := self._waiting()) and now >= self._cut_due():
             self._cut_at = now
             for partition in waiting:
                 partition.cut()

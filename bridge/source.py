@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 TIMEOUT: Final = 10.0  # seconds, for what asks the broker
 # Messages that one pass takes at most; the loop has other duties every few ms.
 PASS_MESSAGES: Final = 1_000
+# A fetch that finds so much does not wait: some 1,000 events.
+FETCH_BYTES: Final = 256 * 1024
 # A topic that is gone may be another when it is there again, with the same offsets.
 _LOST_PLACE = frozenset(
     {
@@ -93,7 +95,8 @@ class KafkaSource:
     """Eager rebalancing, explicit commits.
 
     An assignment is not started by librdkafka: `on_assign` is told, and `start` is called with
-    the positions of PostgreSQL.
+    the positions of PostgreSQL. The broker may keep a fetch waiting for `linger` seconds, so that
+    what it brings is a chunk's worth.
     """
 
     def __init__(
@@ -104,8 +107,10 @@ class KafkaSource:
         group_id: str,
         on_assign: Callable[[list[int]], None],
         on_revoke: Callable[[], None],
+        linger: float = 0.0,
     ) -> None:
         self._topic = topic
+        self._linger = linger
         self._on_assign = on_assign
         self._on_revoke = on_revoke
         self._reports = Reports("bridge", {"topic": topic, "group_id": group_id})
@@ -134,8 +139,7 @@ class KafkaSource:
                 "session.timeout.ms": 10_000,
                 "heartbeat.interval.ms": 2_000,
                 "max.poll.interval.ms": 300_000,
-                "fetch.min.bytes": 65_536,
-                "fetch.wait.max.ms": 15,
+                **_waits(self._linger),
                 "fetch.error.backoff.ms": 100,
                 "queued.max.messages.kbytes": 65_536,
                 # A topic that we were not allowed to see is looked for again after this.
@@ -279,6 +283,13 @@ class KafkaSource:
 
     def close(self) -> None:
         self._consumer.close()
+
+
+def _waits(linger: float) -> dict[str, int]:
+    """How long the broker keeps a fetch waiting; without a linger, only for the first byte."""
+    if not linger:
+        return {"fetch.min.bytes": 1, "fetch.wait.max.ms": 500}
+    return {"fetch.min.bytes": FETCH_BYTES, "fetch.wait.max.ms": max(1, round(linger * 1000))}
 
 
 def _id_of(description: Any) -> uuid.UUID:

@@ -9,7 +9,6 @@ from typing import Any
 from django.contrib.postgres.fields import ArrayField
 from django.db import connection, models
 from django.db.models.functions import Now
-from psycopg2.extensions import register_type
 
 from apps.database.fields import ExactDecimalField
 from apps.leaderboards import upserts
@@ -154,10 +153,7 @@ class EntryQuerySet(models.QuerySet["Entry"]):
         if not rows.deltas:
             return []
         values = {"deltas": upserts.as_json(rows.deltas), "scopes": upserts.as_json(rows.scopes)}
-        with connection.cursor() as cursor:
-            cursor.execute(upserts.MERGE[operator], values)
-            register_type(upserts.TIMES_AS_TEXT, cursor.cursor)
-            return list(cursor.fetchall())
+        return upserts.MERGE[operator].fetch(values)
 
 
 class Entry(models.Model):

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
-from psycopg2.extensions import new_type
 
 from apps.database.prepared import Prepared
 from apps.leaderboards.locks import BOARDS, BUILD
@@ -63,9 +62,9 @@ INSERT INTO leaderboards AS l (game_id, board, period, period_start, player_id, 
 SELECT s.game_id, s.board, s.period, s.period_start, d.player_id, d.score,
        CASE WHEN s.descending THEN -d.score ELSE d.score END, d.achieved_at, d.moved,
        {versions.FRESH}{value}
-  FROM json_to_recordset(%(deltas)s::json) AS d(
+  FROM json_to_recordset(%(deltas)s) AS d(
        part int, player_id text, score numeric, achieved_at timestamptz, moved boolean{typed})
-  JOIN json_to_recordset(%(scopes)s::json) AS s(
+  JOIN json_to_recordset(%(scopes)s) AS s(
        part int, game_id text, board text, period text, period_start timestamptz,
        descending boolean) ON s.part = d.part
  ORDER BY d.player_id COLLATE "C", s.game_id COLLATE "C", s.board COLLATE "C",
@@ -75,9 +74,10 @@ SELECT s.game_id, s.board, s.period, s.period_start, d.player_id, d.score,
 
 
 _INSERT: Final = _insert(named=False)
+# Times as text: psycopg2 would make a datetime of every value.
 _RETURNING: Final = """
-RETURNING l.game_id, l.board, l.period, l.period_start, l.player_id, l.rank_key, l.achieved_at,
-          l.version
+RETURNING l.game_id, l.board, l.period, l.period_start::text, l.player_id, l.rank_key,
+          l.achieved_at::text, l.version
 """
 _REPLACE: Final = f"""
        score = EXCLUDED.score, rank_key = EXCLUDED.rank_key, achieved_at = EXCLUDED.achieved_at,
@@ -106,17 +106,21 @@ _SUM: Final = f"""
        moved = l.moved OR EXCLUDED.moved, version = {versions.next_of("l")}, updated_at = now()
  WHERE EXCLUDED.moved OR (NOT l.moved AND EXCLUDED.achieved_at < l.achieved_at)
 """
+_MERGE: Final = {
+    Operator.BEST: _INSERT + _BEST,
+    Operator.SUM: _INSERT + _SUM,
+    Operator.LATEST: _insert(named=True) + _LATEST,
+    Operator.MIN: _INSERT + _MIN,
+    Operator.MAX: _INSERT + _MAX,
+    Operator.COUNT: _INSERT + _SUM,
+}
 MERGE: Final = {
-    Operator.BEST: _INSERT + _BEST + _RETURNING,
-    Operator.SUM: _INSERT + _SUM + _RETURNING,
-    Operator.LATEST: _insert(named=True) + _LATEST + _RETURNING,
-    Operator.MIN: _INSERT + _MIN + _RETURNING,
-    Operator.MAX: _INSERT + _MAX + _RETURNING,
-    Operator.COUNT: _INSERT + _SUM + _RETURNING,
+    operator: Prepared(
+        f"merge_{operator.value}", {"deltas": "json", "scopes": "json"}, statement + _RETURNING
+    )
+    for operator, statement in _MERGE.items()
 }
 
-# timestamptz, by its OID in PostgreSQL's catalogue: psycopg2 makes a datetime of every value.
-TIMES_AS_TEXT: Final = new_type((1184,), "TIMES_AS_TEXT", lambda value, cursor: value)
 _encoder = msgspec.json.Encoder(decimal_format="string")
 
 

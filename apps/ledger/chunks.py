@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from apps.contract.chunk import Chunk
@@ -27,18 +28,30 @@ consumer = %(consumer)s AND topic_id = %(topic_id)s AND partition = %(partition)
    AND first_offset = %(first_offset)s AND next_offset = %(next_offset)s
 """
 # Below the consumer's position the chunk's own row may be pruned: the position says done as well.
+# In order, so that two messages with common chunks cannot deadlock.
 _CLAIM: Final = Prepared(
-    "claim_chunk",
-    _ROW_TYPES,
+    "claim_chunks",
+    {
+        "consumer": "text",
+        "topic_ids": "uuid[]",
+        "partitions": "integer[]",
+        "first_offsets": "bigint[]",
+        "next_offsets": "bigint[]",
+        "events": "integer[]",
+        "cached": "boolean",
+    },
     """
 INSERT INTO applied_chunks (consumer, topic_id, partition, first_offset, next_offset,
                             applied, duplicates, dead, cached)
-SELECT %(consumer)s, %(topic_id)s, %(partition)s, %(first_offset)s, %(next_offset)s,
-       %(applied)s, %(duplicates)s, %(dead)s, %(cached)s
+SELECT %(consumer)s, c.topic_id, c.partition, c.first_offset, c.next_offset, c.events, 0, 0,
+       %(cached)s
+  FROM unnest(%(topic_ids)s, %(partitions)s, %(first_offsets)s, %(next_offsets)s, %(events)s)
+       AS c(topic_id, partition, first_offset, next_offset, events)
  WHERE NOT EXISTS (
        SELECT 1 FROM consumer_positions AS p
-        WHERE p.consumer = %(consumer)s AND p.topic_id = %(topic_id)s
-          AND p.partition = %(partition)s AND p.next_offset >= %(next_offset)s)
+        WHERE p.consumer = %(consumer)s AND p.topic_id = c.topic_id
+          AND p.partition = c.partition AND p.next_offset >= c.next_offset)
+ ORDER BY c.topic_id, c.partition, c.first_offset, c.next_offset
     ON CONFLICT DO NOTHING
 """,
 )
@@ -51,8 +64,8 @@ UPDATE applied_chunks SET applied = %(applied)s, duplicates = %(duplicates)s, de
  WHERE {_KEY}
 """,
 )
-# One statement is its own transaction, without the BEGIN and COMMIT of a block. Not worth waiting
-# for the disk: lost, it only costs one more Redis write.
+# What is sent together is its own transaction, without the BEGIN and COMMIT of a block. Not worth
+# waiting for the disk: lost, it only costs one more Redis write.
 _CACHED: Final = Prepared(
     "mark_chunk_cached",
     _KEY_TYPES,
@@ -69,13 +82,28 @@ _AWAITS_CACHE: Final = Prepared(
 )
 
 
-def claim(consumer: Consumer, chunk: Chunk) -> bool:
-    """Claim the chunk in this transaction; False where it is done already.
+def claim(consumer: Consumer, chunks: Sequence[Chunk]) -> int:
+    """Claim the chunks in this transaction; how many of them were not done already.
 
-    The row says what most chunks come to; `count` must follow in the same transaction. Waits while
-    another transaction holds the same claim.
+    A row says what most chunks come to; `count` must follow in the same transaction. Waits while
+    another transaction holds one of the claims.
     """
-    return bool(_CLAIM.execute({**key_of(consumer, chunk), **_expected(consumer, chunk)}))
+    return _CLAIM.execute(
+        {
+            "consumer": consumer.value,
+            "topic_ids": _array(chunk.topic_id for chunk in chunks),
+            "partitions": _array(chunk.partition for chunk in chunks),
+            "first_offsets": _array(chunk.first_offset for chunk in chunks),
+            "next_offsets": _array(chunk.next_offset for chunk in chunks),
+            "events": _array(chunk.events for chunk in chunks),
+            "cached": _needs_no_cache(consumer),
+        }
+    )
+
+
+def _array(values: Iterable[object]) -> str:
+    """PostgreSQL's text of an array of what needs no quotes: psycopg2 adapts a text at once."""
+    return f"{{{','.join(map(str, values))}}}"
 
 
 def awaits_cache(consumer: Consumer, chunk: Chunk) -> bool:
@@ -97,13 +125,18 @@ def count(
 
 def _expected(consumer: Consumer, chunk: Chunk) -> dict[str, int | bool]:
     """All events applied, and Redis to be written by who has a cache at all."""
-    cached = consumer is Consumer.LOGGING
+    cached = _needs_no_cache(consumer)
     return {"applied": chunk.events, "duplicates": 0, "dead": 0, "cached": cached}
 
 
-def mark_cached(consumer: Consumer, chunk: Chunk) -> None:
-    """Note that Redis has what the chunk changed; the bridge sends it again until then."""
-    _CACHED.execute(key_of(consumer, chunk))
+def _needs_no_cache(consumer: Consumer) -> bool:
+    return consumer is Consumer.LOGGING
+
+
+def mark_cached(consumer: Consumer, chunks: Iterable[Chunk]) -> None:
+    """Note that Redis has what the chunks changed; the bridge sends them again until then."""
+    ordered = sorted(chunks, key=lambda chunk: (chunk.partition, chunk.first_offset))
+    _CACHED.execute_each(key_of(consumer, chunk) for chunk in ordered)
 
 
 def key_of(consumer: Consumer, chunk: Chunk) -> dict[str, str | int]:

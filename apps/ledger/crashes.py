@@ -131,7 +131,7 @@ def _finish(consumer: ChunkConsumer, chunk: Chunk) -> tuple[Outcome, list[Any]]:
     """Claim the chunk, whose events are all passed, with what it has besides events."""
     with transaction.atomic():
         trial = attempts.lock(consumer.name, chunk, wait=True)
-        claimed = chunks.claim(consumer.name, chunk)
+        claimed = chunks.claim(consumer.name, [chunk])
         changes = consumer.changes_of(chunk.records)
         if not claimed:
             return Outcome(redelivered=True), changes

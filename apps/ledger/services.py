@@ -86,15 +86,14 @@ def write_cache(consumer: ChunkConsumer, carried: Sequence[Chunk], changes: list
     if changes:
         consumer.refresh(changes)
         reach(Failpoint.WORKER_CACHED, consumer.name.value)
-        for chunk in carried:
-            chunks.mark_cached(consumer.name, chunk)
+        chunks.mark_cached(consumer.name, carried)
 
 
 def _transact(
     consumer: ChunkConsumer, chunk: Chunk, line: Line, *, bisect: bool
 ) -> tuple[Outcome, list[Any]]:
     with transaction.atomic():
-        if not chunks.claim(consumer.name, chunk):
+        if not chunks.claim(consumer.name, [chunk]):
             # A copy of what is all done is the usual case: whoever was slow is sent many.
             left = chunks.awaits_cache(consumer.name, chunk)
             return Outcome(redelivered=True), consumer.changes_of(chunk.records) if left else []

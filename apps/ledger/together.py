@@ -46,9 +46,10 @@ def _transact(consumer: ChunkConsumer, chunks: Sequence[Chunk]) -> list[Any]:
     # By partition, so that two workers with common chunks cannot deadlock.
     ordered = sorted(chunks, key=lambda chunk: (chunk.partition, chunk.first_offset))
     with transaction.atomic():
-        for chunk in ordered:
-            if chunk.refused or not ledger.claim(consumer.name, chunk):
-                raise _NotPlain
+        if any(chunk.refused for chunk in ordered):
+            raise _NotPlain
+        if ledger.claim(consumer.name, ordered) != len(ordered):
+            raise _NotPlain
         reach(Failpoint.WORKER_CLAIMED, consumer.name.value)
         records = joined(ordered)
         reach(Failpoint.WORKER_APPLYING, records)

@@ -70,7 +70,7 @@ def test_chunks_meet_and_hold_every_message_once(valid: dict[int, bool], most: i
 
 @given(st.integers(0, 100 * BUSY_CUTS))
 def test_the_further_behind_the_consumers_the_longer_the_pause(cuts: int) -> None:
-    assert POLICY.pause(0) == POLICY.pause(BUSY_CUTS) == POLICY.linger
+    assert POLICY.pause(0) == POLICY.pause(BUSY_CUTS) == POLICY.linger * STEP
     assert POLICY.pause(cuts) <= POLICY.pause(cuts + 1) <= max(POLICY.linger, LONGEST)
 
 
