@@ -14,7 +14,7 @@ from apps.contract.queues import Consumer
 # Cuts in flight beyond which the consumers are behind: what waits anyway is cut in larger chunks,
 # which cost them less an event. At a steady pace it is two: one is being applied, and of the one
 # before it the ledger has not been asked yet.
-BUSY_CUTS: Final = 4
+BUSY_CUTS: Final = 2
 # Full chunks that share a message at most: what a transaction costs by itself is little beside so
 # many events, and a message that fails is taken chunk by chunk all the same.
 SHARED_CHUNKS: Final = 3

@@ -53,7 +53,7 @@ def test_a_chunk_without_surprises_takes_three_statements(cache: redis.Redis) ->
     asked: list[str] = []
     with statements(asked):
         apply_chunk(LOG, chunk(points_of_the_cast(3, first_offset=3)))
-    assert asked == ["claim_chunk", "append_events", "any_open_letter"]
+    assert asked == ["claim_chunks", "append_events", "any_open_letter"]
     assert counts() == (3, 0, 0, True)
 
 
@@ -62,7 +62,7 @@ def test_a_chunk_with_a_cache_takes_one_more_after_the_redis_write(cache: redis.
     asked: list[str] = []
     with statements(asked):
         apply_chunk(STATS, chunk(points_of_the_cast(3, first_offset=3)))
-    assert asked == ["claim_chunk", "fold_statistics", "any_open_letter", "mark_chunk_cached"]
+    assert asked == ["claim_chunks", "fold_statistics", "any_open_letter", "mark_chunk_cached"]
     assert counts() == (3, 0, 0, True)
 
 

@@ -61,8 +61,10 @@ def test_chunks_of_three_partitions_are_applied_in_one_transaction(
 ) -> None:
     with CaptureQueriesContext(connection) as captured:
         deliver(CONSUMERS[name], three_partitions(4))
-    asked = [query["sql"].split()[0] for query in captured.captured_queries]
-    assert asked.count("COMMIT") <= 1
+    asked = [query["sql"].split()[:2] for query in captured.captured_queries]
+    assert asked.count(["COMMIT"]) <= 1
+    assert asked.count(["EXECUTE", "claim_chunks"]) == 1
+    assert asked.count(["EXECUTE", "mark_chunk_cached"]) == (0 if name is Consumer.LOGGING else 1)
     assert [row[:6] for row in rows()] == [(name.value, p, 0, 4, 0, 0) for p in range(3)]
     assert all(cached for *_, cached in rows())
 

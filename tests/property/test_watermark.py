@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from apps.contract.chunk import Record, Refused, decode_records
 from apps.contract.queues import Consumer
-from bridge.buffer import BUSY_CUTS, LONGEST, Buffer, CutPolicy
+from bridge.buffer import BUSY_CUTS, LONGEST, STEP, Buffer, CutPolicy
 from bridge.inflight import FIRST_LEASE, LONGEST_LEASE, STEADY_MESSAGES, Lease
 from bridge.partition import Partition
 from bridge.watermark import Watermark
