@@ -39,6 +39,11 @@ def empty(server: PostgresServer) -> None:
     server.sql("CHECKPOINT")
 
 
+def wal_bytes(server: PostgresServer) -> int:
+    """How much WAL the server has written since it was made."""
+    return int(server.sql("SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')")[0][0])
+
+
 def skip_to(
     server: PostgresServer,
     topic_id: str,

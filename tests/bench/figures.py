@@ -9,6 +9,7 @@ from math import ceil
 from typing import Any
 
 from tests.bench.memory import Memory
+from tests.bench.probe import Probe
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,7 +47,8 @@ class Figures:
 
     `latency` is by what was reached (`committed`, `readable`) and by consumer, `all` being the
     last of the three for each event. `backlog` is how many seconds after the last event was due
-    the last consumer was done. `foreign` is how many cores were busy with what is not ours.
+    the last consumer was done. `wal` is bytes of WAL an event. `foreign` is how many cores were
+    busy with what is not ours, and `probe` how fast the machine was just before the row.
     """
 
     row: str
@@ -61,7 +63,9 @@ class Figures:
     cpu: dict[str, float] = field(default_factory=dict)
     beside: dict[str, float] = field(default_factory=dict)
     memory: list[Memory] = field(default_factory=list)
+    wal: float | None = None
     foreign: float | None = None
+    probe: Probe | None = None
     notes: dict[str, Any] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     took: float = 0.0

@@ -80,7 +80,7 @@ def section(title: str, kept: dict[str, Any]) -> str:
 def latencies(rows: Sequence[Figures]) -> str:
     """What is in the terminal's table but the parts of the CPU."""
     lines = [dict(zip(HEADINGS, cells(row), strict=True)) for row in rows]
-    names = (*FIRST, "foreign", "result")
+    names = (*FIRST, "WAL", "foreign", "work", "wake", "result")
     return _markdown(names, ([line[name] for name in names] for line in lines))
 
 

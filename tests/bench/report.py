@@ -15,13 +15,16 @@ from tests.rigs.results import aligned
 HEADINGS: Final = (
     *("row", "offered/s", "done/s", "p50", "p95", "p99", "max", "log", "stats", "boards"),
     *("Redis", "backlog", "CPU", *("pg", "kafka", "redis", "bridge", "web")),
-    *("w:log", "w:stats", "w:boards", "flower", "peer", "MiB", "foreign", "result"),
+    *("w:log", "w:stats", "w:boards", "flower", "peer", "WAL", "MiB"),
+    *("foreign", "work", "wake", "result"),
 )
 LEGEND: Final = (
     "p50 to max: ms from due to committed in all three (http, reads: to the answer). log, stats,"
     " boards: p99 of each. Redis: p99 to readable there. backlog: seconds.\n"
     "CPU: microseconds an event (http, reads: a request) of all processes, without generator and"
-    " observer; then of each, w: its worker. MiB: PSS of all. foreign: cores others used meanwhile."
+    " observer; then of each, w: its worker. WAL: bytes an event. MiB: PSS of all. foreign: cores"
+    " that others used.\nwork, wake: how fast the machine was just before, as ms for a fixed piece of"
+    " Python and us to another process and back; compare rows only where they are alike."
 )
 GROUPS: Final = (
     *("postgres", "kafka", "redis", "bridge", "web"),
@@ -53,8 +56,11 @@ def cells(figures: Figures) -> tuple[str, ...]:
         "" if figures.backlog is None else f"{figures.backlog:.2f}",
         _number(figures.cpu_total or None),
         *(_number(figures.cpu.get(group)) for group in GROUPS),
+        _number(figures.wal),
         _number(sum(memory.by_group(figures.memory).values()) or None),
         "" if figures.foreign is None else f"{figures.foreign:.2f}",
+        _number(figures.probe.work if figures.probe else None),
+        _number(figures.probe.wake if figures.probe else None),
         result(figures),
     )
 

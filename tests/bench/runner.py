@@ -20,6 +20,7 @@ from tests.bench.child import ChildFailed
 from tests.bench.figures import Figures
 from tests.bench.latency import TopicShort
 from tests.bench.machine import describe
+from tests.bench.probe import probe
 from tests.bench.report import HEADINGS, cells
 from tests.bench.rig import Rig
 from tests.bench.row import Row
@@ -62,13 +63,14 @@ class Run:
     def _one(self, row: Row) -> Figures:
         began = time.monotonic()
         rig = self._rig or self._start()
+        probed = probe()
         began_measuring = time.monotonic()
         try:
             with _limit(row.limit):
                 figures = row.measure(rig)
         except FAILURES as error:
             figures = Figures(row=row.name, kind=row.kind, problems=[_told(error)])
-        figures.row, figures.kind = row.name, row.kind
+        figures.row, figures.kind, figures.probe = row.name, row.kind, probed
         figures.notes.setdefault("shows", row.shows)
         figures.took = round(time.monotonic() - began_measuring, 1)
         if figures.problems:

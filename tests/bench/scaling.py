@@ -124,6 +124,8 @@ def written(text: str, model: Model) -> str:
 
 
 def _replaced(text: str, mark: str, table: str) -> str:
+    if text.count(mark) != 1:
+        raise ValueError(f"{DOCUMENT} has to have {mark.strip()} once")
     before, _, rest = text.partition(mark)
     _, end, after = rest.partition("<!-- end -->")
     return f"{before}{mark}{table}\n{end}{after}"

@@ -10,7 +10,6 @@ from typing import Any, Final, NamedTuple
 
 COSTS_FILE: Final = Path(__file__).with_name("scaling_costs.json")
 TABLES: Final = "drain of 60,000 events, 10,000 players, one game"
-WAL_RUN: Final = "drain of 15,000, one consumer after the other"
 ASSUMED: Final = "assumed"
 
 
@@ -23,7 +22,8 @@ class Parameter(NamedTuple):
     source: str
 
 
-# CPU by process group: the names of `cpu` in `.stack/bench.json`. The figures are in COSTS_FILE.
+# CPU by process group: the names of `cpu` in `.stack/bench.json`. The figures are in COSTS_FILE,
+# and beside them `wal`, all consumers' together.
 PARTS: Final = {
     "bridge": "bridge",
     "worker-logging": "worker, logging",
@@ -36,9 +36,6 @@ PARTS: Final = {
 SIZES: Final[dict[str, Parameter]] = {
     "message": Parameter(300, "bytes/event", "a message on the topic, before lz4", TABLES),
     "stored": Parameter(65, "bytes/event", "the same on a broker's disk, lz4", TABLES),
-    "wal-logging": Parameter(510, "bytes/event", "WAL, logging", WAL_RUN),
-    "wal-stats": Parameter(690, "bytes/event", "WAL, stats", WAL_RUN),
-    "wal-leaderboards": Parameter(1_810, "bytes/event", "WAL, leaderboards", WAL_RUN),
     "log": Parameter(261, "bytes/event", "`events` with its indexes", TABLES),
     "ledgers": Parameter(155, "bytes/event", "the two other applied-event ledgers", TABLES),
     "player": Parameter(356, "bytes/player", "a player's statistics in Redis", TABLES),
@@ -58,7 +55,7 @@ class Model(NamedTuple):
     """The parameters in use."""
 
     costs: Mapping[str, Parameter]
-    sizes: Mapping[str, Parameter] = SIZES
+    sizes: Mapping[str, Parameter]
     limits: Mapping[str, Parameter] = LIMITS
 
     def cores(self, part: str, rate: float) -> float:
@@ -80,7 +77,7 @@ class Model(NamedTuple):
     @property
     def wal(self) -> float:
         """Bytes of WAL an event."""
-        return sum(self.sizes[f"wal-{kind}"].value for kind in KINDS)
+        return self.sizes["wal"].value
 
     def wal_most(self) -> float:
         return self.limits["postgres_wal"].value * 1e6 / self.wal
@@ -106,13 +103,16 @@ class Model(NamedTuple):
 
 
 def model_of_file() -> Model:
-    """With the costs of COSTS_FILE: `{"<part>": {"us": <number>, "from": "<source>"}}`."""
+    """With the costs of COSTS_FILE: `{"<part>": {"us": <number>, "from": "<source>"}}`, and
+    `{"wal": {"bytes": <number>, "from": "<source>"}}`."""
     kept = json.loads(COSTS_FILE.read_text())
+    wal = Parameter(kept["wal"]["bytes"], "bytes/event", "WAL", kept["wal"]["from"])
     return Model(
         costs={
             part: Parameter(kept[part]["us"], "us/event", meaning, kept[part]["from"])
             for part, meaning in PARTS.items()
-        }
+        },
+        sizes={"wal": wal, **SIZES},
     )
 
 
@@ -120,7 +120,8 @@ def costs_of(result: Mapping[str, Any], row: str) -> dict[str, dict[str, Any]]:
     """What COSTS_FILE says by a row of the benchmark's result. Raises KeyError, StopIteration."""
     found = next(one for one in result["rows"] if one["row"] == row)
     source = f"`make bench`, {row}, {result['commit']}"
-    return {part: {"us": found["cpu"][part], "from": source} for part in PARTS}
+    costs = {part: {"us": found["cpu"][part], "from": source} for part in PARTS}
+    return {**costs, "wal": {"bytes": found["wal"], "from": source}}
 
 
 def connections(model: Model, rate: float) -> int:

@@ -90,6 +90,7 @@ def test_cpu_and_memory_are_told_of_every_process(told: Told) -> None:
         row = told.measured[name]
         assert set(row.cpu) == GROUPS
         assert row.cpu_total > 0 and "observer" in row.beside
+        assert row.wal and row.probe and row.probe.work > 0 < row.probe.wake
         assert {process.group for process in row.memory} == GROUPS
         assert all(process.pss <= process.rss + 0.1 for process in row.memory)
     soaked = told.measured["soak"].notes["memory_mib"]
