@@ -23,8 +23,8 @@ LEGEND: Final = (
     " boards: p99 of each. Redis: p99 to readable there. backlog: seconds.\n"
     "CPU: microseconds an event (http, reads: a request) of all processes, without generator and"
     " observer; then of each, w: its worker. WAL: bytes an event. MiB: PSS of all. foreign: cores"
-    " that others used.\nwork, wake: how fast the machine was just before, as ms for a fixed piece of"
-    " Python and us to another process and back; compare rows only where they are alike."
+    " that others used.\nwork, wake: how fast the machine was just before, as ms for a fixed piece"
+    " of Python and us to another process and back; compare rows only where they are alike."
 )
 GROUPS: Final = (
     *("postgres", "kafka", "redis", "bridge", "web"),
