@@ -12,13 +12,14 @@ def rows(sizes: Sizes) -> list[Row]:
     return [
         drain.drain(sizes.drain_events),
         drain.logging_alone(sizes.drain_events),
+        # Beside the drains that they are compared with: half an hour later the machine is another.
+        *peers.rows(sizes.peer_events),
         *rate.rates("kafka", sizes.kafka_rates, sizes.rate_seconds),
         *rate.held(sizes.held_rates, sizes.held_seconds),
         *rate.rates("http", sizes.http_rates, sizes.rate_seconds),
         *http.alone(sizes.connections, sizes.http_seconds),
         *reads.reads(sizes.board_players, sizes.read_seconds),
         *rebuild.rebuilds(sizes.rebuild_events),
-        *peers.rows(sizes.peer_events),
         # Last: its other setting has all of our processes start anew.
         drain.strict(sizes.strict_events),
     ]
