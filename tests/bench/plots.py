@@ -100,7 +100,8 @@ def drains(rows: Sequence[Figures]) -> str:
         y = 48 + place * 34
         width = max(2.0, row.done / widest * 380)
         colour = COLOURS["postgres"] if row.kind == "drain" else COLOURS["kafka"]
-        jobs = row.notes.get("jobs", ["logging", "stats", "leaderboards"])
+        ours = ["logging"] if row.row == "drain log" else ["logging", "stats", "leaderboards"]
+        jobs = row.notes.get("jobs", ours)
         name = row.notes.get("name", "gamemetrics")
         drawing.text(312, y + 8, name[:52], anchor="end")
         drawing.text(312, y + 21, ", ".join(jobs), anchor="end", kind="soft")
