@@ -78,6 +78,8 @@ SELECT low.consumer, low.partition, c.first_offset, c.next_offset
         WHERE a.consumer = low.consumer AND a.topic_id = $1 AND a.partition = low.partition
           AND a.first_offset >= low.next_offset AND a.cached OFFSET 0) AS c
 """
+# The planner takes a third of the table to lie beyond each offset, where there are a few rows. It
+# read the whole hour of chunks, 50 times a second (1.8 ms for 8,000 chunks, and it grew).
 _BY_INDEX: Final = {
     "enable_seqscan": "off",
     "enable_bitmapscan": "off",

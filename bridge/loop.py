@@ -115,9 +115,10 @@ class Bridge:
     def _take(self) -> None:
         in_flight = self.chunks_in_flight()
         room = self.settings.bounds.room(in_flight, self.settings.policy.max_events)
+        waiting = self._waiting()
         if self._more:
             seconds = 0.0
-        elif self._waiting():
+        elif waiting:
             # What has come waits for its cut: more may come with it, and a pass for each message
             # would cost more than the message.
             time.sleep(max(0.0, min(self._cut_due() - time.monotonic(), self._until_ledger())))
@@ -130,7 +131,7 @@ class Bridge:
         if not messages or self.topic_id is None:
             return
         reach(Failpoint.BRIDGE_POLLED)
-        if not self._waiting():
+        if not waiting:
             self._first_at = time.monotonic()
         now = datetime.now(UTC)
         for message in messages:

@@ -37,6 +37,7 @@ class _Thread(threading.local):
         """After a failure or a failover the connection is a new one, and nothing is prepared."""
         database = self.database
         database.close_if_health_check_failed()
+        # Asked here: its own check comes after Django's look for an event loop.
         if database.connection is None:
             database.ensure_connection()
         if self._session.connection is not database.connection:
@@ -47,6 +48,12 @@ class _Thread(threading.local):
 
 
 _thread: Final = _Thread()
+
+
+def array(values: Iterable[object]) -> str:
+    """An array's parameter, of values that need no quotes, as PostgreSQL's text: psycopg2 would
+    adapt each value by itself."""
+    return f"{{{','.join(map(str, values))}}}"
 
 
 class Prepared:

@@ -11,6 +11,7 @@ from django.db import connection, models
 from django.db.models.functions import Now
 
 from apps.database.fields import ExactDecimalField
+from apps.database.prepared import array
 from apps.leaderboards import upserts
 from apps.leaderboards.build_models import BoardBuild as BoardBuild
 from apps.leaderboards.build_models import BoardBuildEvent as BoardBuildEvent
@@ -46,8 +47,7 @@ class LeaderboardsAppliedEvent(AppliedEvent):
     def claim(cls, event_ids: Iterable[str]) -> Claim:
         """Claim the ids in this transaction, in which no board changes any more."""
         wanted = sorted(set(event_ids))
-        # As one text: psycopg2 would quote every id by itself.
-        values: dict[str, Any] = {"ids": "{" + ",".join(wanted) + "}", "count": len(wanted)}
+        values = {"ids": array(wanted), "count": len(wanted)}
         ((stamp, claimed),) = upserts.CLAIM.fetch(values)
         return Claim(stamp=stamp, claimed=frozenset(wanted if claimed is None else claimed))
 

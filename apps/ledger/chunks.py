@@ -7,7 +7,7 @@ from typing import Final
 
 from apps.contract.chunk import Chunk
 from apps.contract.queues import Consumer
-from apps.database.prepared import Prepared
+from apps.database.prepared import Prepared, array
 
 _KEY_TYPES: Final = {
     "consumer": "text",
@@ -91,19 +91,14 @@ def claim(consumer: Consumer, chunks: Sequence[Chunk]) -> int:
     return _CLAIM.execute(
         {
             "consumer": consumer.value,
-            "topic_ids": _array(chunk.topic_id for chunk in chunks),
-            "partitions": _array(chunk.partition for chunk in chunks),
-            "first_offsets": _array(chunk.first_offset for chunk in chunks),
-            "next_offsets": _array(chunk.next_offset for chunk in chunks),
-            "events": _array(chunk.events for chunk in chunks),
+            "topic_ids": array(chunk.topic_id for chunk in chunks),
+            "partitions": array(chunk.partition for chunk in chunks),
+            "first_offsets": array(chunk.first_offset for chunk in chunks),
+            "next_offsets": array(chunk.next_offset for chunk in chunks),
+            "events": array(chunk.events for chunk in chunks),
             "cached": _needs_no_cache(consumer),
         }
     )
-
-
-def _array(values: Iterable[object]) -> str:
-    """PostgreSQL's text of an array of what needs no quotes: psycopg2 adapts a text at once."""
-    return f"{{{','.join(map(str, values))}}}"
 
 
 def awaits_cache(consumer: Consumer, chunk: Chunk) -> bool:
@@ -135,6 +130,7 @@ def _needs_no_cache(consumer: Consumer) -> bool:
 
 def mark_cached(consumer: Consumer, chunks: Iterable[Chunk]) -> None:
     """Note that Redis has what the chunks changed; the bridge sends them again until then."""
+    # In order: two workers with common chunks wait for each other, and neither for ever.
     ordered = sorted(chunks, key=lambda chunk: (chunk.partition, chunk.first_offset))
     _CACHED.execute_each(key_of(consumer, chunk) for chunk in ordered)
 

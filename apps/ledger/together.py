@@ -43,22 +43,20 @@ def apply_together(consumer: ChunkConsumer, chunks: Sequence[Chunk]) -> list[Any
 
 
 def _transact(consumer: ChunkConsumer, chunks: Sequence[Chunk]) -> list[Any]:
-    # By partition, so that two workers with common chunks cannot deadlock.
-    ordered = sorted(chunks, key=lambda chunk: (chunk.partition, chunk.first_offset))
     with transaction.atomic():
-        if any(chunk.refused for chunk in ordered):
+        if any(chunk.refused for chunk in chunks):
             raise _NotPlain
-        if ledger.claim(consumer.name, ordered) != len(ordered):
+        if ledger.claim(consumer.name, chunks) != len(chunks):
             raise _NotPlain
         reach(Failpoint.WORKER_CLAIMED, consumer.name.value)
-        records = joined(ordered)
+        records = joined(chunks)
         reach(Failpoint.WORKER_APPLYING, records)
         result = consumer.apply(records)
-        if result.refused or result.applied != sum(chunk.events for chunk in ordered):
+        if result.refused or result.applied != sum(chunk.events for chunk in chunks):
             raise _NotPlain
         reach(Failpoint.WORKER_APPLIED, consumer.name.value)
         transitions.close_repeated(consumer.name.value, records, [])
-        for chunk in ordered:
+        for chunk in chunks:
             ledger.count(
                 consumer.name,
                 chunk,

@@ -46,7 +46,9 @@ def launches(environment: Environment) -> Mapping[str, Launch]:
         },
         "flower": Launch(
             argv=[
-                *(*_celery("flower"), f"--address={HOST}", f"--port={ports.flower_port}"),
+                *_celery("flower"),
+                f"--address={HOST}",
+                f"--port={ports.flower_port}",
                 f"--max-tasks={FLOWER_TASKS}",
             ],
             # Not an argument: those are for every user of the machine to read.

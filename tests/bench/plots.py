@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from math import ceil, log10
 from typing import Final
 
+from apps.contract.queues import Consumer
 from tests.bench.figures import Figures, Quantiles
 from tests.bench.report import GROUPS
 from tests.bench.svg import Drawing
@@ -100,8 +101,9 @@ def drains(rows: Sequence[Figures]) -> str:
         y = 48 + place * 34
         width = max(2.0, row.done / widest * 380)
         colour = COLOURS["postgres"] if row.kind == "drain" else COLOURS["kafka"]
-        ours = ["logging"] if row.row == "drain log" else ["logging", "stats", "leaderboards"]
-        jobs = row.notes.get("jobs", ours)
+        # Ours tell what each consumer did.
+        done = row.notes.get("by_consumer", {})
+        jobs = row.notes.get("jobs", [one.value for one in Consumer if one.value in done])
         name = row.notes.get("name", "gamemetrics")
         drawing.text(312, y + 8, name[:52], anchor="end")
         drawing.text(312, y + 21, ", ".join(jobs), anchor="end", kind="soft")

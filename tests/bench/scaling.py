@@ -52,7 +52,7 @@ def needs(model: Model) -> Iterator[Sequence[str]]:
         (f"{model.megabytes('stored', rate) * copies * WEEK / 1e6:,.1f} TB" for rate in RATES),
     )
     yield row("PostgreSQL, busy cores", (f"{model.cores('postgres', rate):,.1f}" for rate in RATES))
-    yield row("PostgreSQL, WAL", (f"{model.wal * rate / 1e6:,.0f} MB/s" for rate in RATES))
+    yield row("PostgreSQL, WAL", (f"{model.megabytes('wal', rate):,.0f} MB/s" for rate in RATES))
     yield row(
         "`events` a day", (f"{model.megabytes('log', rate) * DAY / 1e6:,.2f} TB" for rate in RATES)
     )

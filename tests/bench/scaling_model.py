@@ -74,13 +74,8 @@ class Model(NamedTuple):
         """Events a second at which so many cores are as busy as they may be."""
         return cores * self.limits["busy"].value * 1e6 / self.costs[part].value
 
-    @property
-    def wal(self) -> float:
-        """Bytes of WAL an event."""
-        return self.sizes["wal"].value
-
     def wal_most(self) -> float:
-        return self.limits["postgres_wal"].value * 1e6 / self.wal
+        return self.limits["postgres_wal"].value * 1e6 / self.sizes["wal"].value
 
     def primary_most(self) -> float:
         """Events a second of one PostgreSQL primary: by its cores or by its WAL."""

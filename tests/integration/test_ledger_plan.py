@@ -47,7 +47,15 @@ def rows_read(ledger: PostgresLedger) -> int:
             [str(TOPIC_ID), [consumer.value for consumer in Consumer], [0, 0, 0], [LAST] * 3],
         )
         ((((top,),),),) = (cursor.fetchall(),)
+    assert indexes(top["Plan"]) == {("Index Scan", "applied_chunks_pkey")}
     return scanned(top["Plan"])
+
+
+def indexes(node: dict[str, Any]) -> set[tuple[str, str]]:
+    """How the table is read: by which kind of scan, by which index."""
+    table = node.get("Relation Name") == "applied_chunks"
+    own = {(node["Node Type"], node.get("Index Name", ""))} if table else set()
+    return own.union(*(indexes(child) for child in node.get("Plans", [])))
 
 
 def scanned(node: dict[str, Any]) -> int:
