@@ -36,9 +36,9 @@ def statements(of: list[str]) -> Iterator[None]:
     with CaptureQueriesContext(connection) as captured:
         yield
     for query in captured.captured_queries:
-        # A lock may go before the statement, on the same way to the server.
+        # Locks and settings may go before the statement, on the same way to the server.
         for word, name in re.findall(
-            r"^(?:SELECT pg_advisory\S+ )?(PREPARE|EXECUTE) (\w+)", query["sql"]
+            r"^(?:SELECT [^;]+; )?(PREPARE|EXECUTE) (\w+)", query["sql"]
         ):
             of.append(name if word == "EXECUTE" else word)
 
