@@ -51,6 +51,8 @@ class Database:
         settings = {
             "statement_timeout": f"{self.seconds}s",
             "lock_timeout": f"{self.lock_seconds}s",
+            # To compile a statement takes longer than ours do (docs/decisions/0053).
+            "jit": "off",
             **self.settings,
         }
         connection = psycopg2.connect(

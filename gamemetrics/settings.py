@@ -68,9 +68,10 @@ DATABASES = {
         "OPTIONS": {
             **_database.tls,
             "connect_timeout": 5,
-            # A paused worker must not hold its row locks for ever, nor a dead peer our socket.
+            # A paused worker must not hold its row locks for ever, nor a dead peer our socket. And
+            # nothing is compiled: that takes longer than our statements (docs/decisions/0053).
             "options": "-c statement_timeout=30000 -c lock_timeout=5000"
-            " -c idle_in_transaction_session_timeout=30000",
+            " -c idle_in_transaction_session_timeout=30000 -c jit=off",
             "keepalives_idle": 10,
             "tcp_user_timeout": 20_000,
         },

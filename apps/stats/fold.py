@@ -36,7 +36,8 @@ _UPDATED: Final = f"""{_FOLDED.format(new="t")},
 _MET: Final = f"""{_FOLDED.format(new="EXCLUDED")},
          event_breakdown = {_ADDED.format(new="EXCLUDED")}"""
 # SQL: of rows by type, a total; event_type is the one where there is but one.
-_TOTAL: Final = """sum(n)::bigint AS total_events, jsonb_object_agg(event_type, n) AS event_breakdown,
+_TOTAL: Final = """sum(n)::bigint AS total_events,
+           jsonb_object_agg(event_type, n) AS event_breakdown,
            min(first_at) AS first_event_at, max(last_at) AS last_event_at,
            count(*) AS types, min(event_type) AS event_type"""
 _FOUND: Final = by_key.found("s", "t", "player_id", "game_id")

@@ -41,7 +41,7 @@ SELECT c.consumer, c.partition, c.first_offset, c.next_offset, c.cached
 # Its tables are small or just emptied, and a plan is made only once.
 _OPTIONS: Final = (
     "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_bitmapscan=off"
-    " -c statement_timeout=10000"
+    " -c jit=off -c statement_timeout=10000"
 )
 
 

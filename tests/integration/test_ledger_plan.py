@@ -39,16 +39,39 @@ def fill() -> None:
         cursor.execute(_FILL, [TOPIC_ID, [consumer.value for consumer in Consumer], CHUNKS])
 
 
+def test_a_look_is_not_compiled_however_much_the_planner_expects(ledger: PostgresLedger) -> None:
+    """It expects a third of the table, so from some 200,000 chunks on it compiled each look."""
+    with ledger._cursor() as cursor:
+        cursor.execute("SET jit_above_cost = 0")
+        plan = explained(cursor)
+    assert "JIT" not in plan
+
+
+def test_no_statement_of_a_worker_or_a_page_is_compiled() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET jit_above_cost = 0")
+        cursor.execute("EXPLAIN (ANALYZE, FORMAT JSON) SELECT sum(applied) FROM applied_chunks")
+        ((((plan,),),),) = (cursor.fetchall(),)
+        cursor.execute("RESET jit_above_cost")
+    assert "JIT" not in plan
+
+
 def rows_read(ledger: PostgresLedger) -> int:
     """Of the table, by one look from the last chunks on."""
     with ledger._cursor() as cursor:
-        cursor.execute(
-            "EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE applied(%s, %s, %s, %s)",
-            [str(TOPIC_ID), [consumer.value for consumer in Consumer], [0, 0, 0], [LAST] * 3],
-        )
-        ((((top,),),),) = (cursor.fetchall(),)
+        top = explained(cursor)
     assert indexes(top["Plan"]) == {("Index Scan", "applied_chunks_pkey")}
     return scanned(top["Plan"])
+
+
+def explained(cursor: Any) -> dict[str, Any]:
+    """How a look from the last chunks on is done."""
+    cursor.execute(
+        "EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE applied(%s, %s, %s, %s)",
+        [str(TOPIC_ID), [consumer.value for consumer in Consumer], [0, 0, 0], [LAST] * 3],
+    )
+    ((((top,),),),) = (cursor.fetchall(),)
+    return dict(top)
 
 
 def indexes(node: dict[str, Any]) -> set[tuple[str, str]]:
