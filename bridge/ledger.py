@@ -12,6 +12,7 @@ import psycopg2
 from psycopg2.extras import execute_values
 
 from apps.contract.queues import Consumer
+from bridge import pruning
 from bridge.database import Database
 
 Positions = dict[int, dict[Consumer, int]]  # partition -> consumer -> next offset
@@ -52,7 +53,7 @@ class Ledger(Protocol):
         """Move positions by compare-and-set, all or none. Raises PositionMoved."""
 
     def prune(self, topic_id: uuid.UUID) -> int:
-        """Forget chunks far below the positions, and attempts at them; how many chunks."""
+        """Forget some chunks far below the positions, and attempts at them; how many chunks."""
 
     def close(self) -> None:
         """Let the connection go; the next call makes a new one."""
@@ -93,14 +94,6 @@ UPDATE consumer_positions AS p SET next_offset = v.new, updated_at = now()
  WHERE p.topic_id = '{topic_id}' AND p.consumer = v.consumer AND p.partition = v.partition
    AND p.next_offset = v.old
 """
-# An hour: what an operator looks at after an incident. A late task below the position finds its
-# chunk done by the position alone.
-_PRUNE: Final = """
-DELETE FROM applied_chunks AS c USING consumer_positions AS p
- WHERE c.topic_id = %s AND p.topic_id = c.topic_id AND p.consumer = c.consumer
-   AND p.partition = c.partition AND c.next_offset <= p.next_offset
-   AND c.applied_at < now() - interval '1 hour'
-"""
 # A position that is past the chunk says done, whatever was attempted.
 _PRUNE_ATTEMPTS: Final = """
 DELETE FROM chunk_attempts AS a USING consumer_positions AS p
@@ -123,8 +116,9 @@ class PostgresLedger:
             lock_seconds=5,
             autocommit=True,
             settings=_BY_INDEX,
-            prepared=_APPLIED,
+            prepared=f"{_APPLIED}; {pruning.PREPARE}",
         )
+        self._pruning = pruning.Pruning()
 
     def positions(self, topic_id: uuid.UUID, starts: Mapping[int, int]) -> Positions:
         seeds = [
@@ -170,8 +164,7 @@ class PostgresLedger:
     def prune(self, topic_id: uuid.UUID) -> int:
         with self._cursor() as cursor:
             cursor.execute(_PRUNE_ATTEMPTS, [str(topic_id)])
-            cursor.execute(_PRUNE, [str(topic_id)])
-            return int(cursor.rowcount)
+            return self._pruning.run(cursor, topic_id)
 
     def close(self) -> None:
         self._database.close()
@@ -183,4 +176,5 @@ class PostgresLedger:
             with self._database.cursor() as cursor:
                 yield cursor
         except psycopg2.Error as error:
+            self._pruning.forget_places()
             raise LedgerUnavailable(str(error).strip()) from error

@@ -30,5 +30,5 @@ class BridgeSettings:
     ledger_interval: float = 0.02  # seconds between two looks at the ledger
     position_interval: float = 0.25  # between two writes of positions
     commit_interval: float = 1.0  # between two commits to Kafka, and two looks at gauges
-    prune_interval: float = 60.0
+    prune_interval: float = 1.0  # between two looks for chunks to forget
     topic_interval: float = 2.0  # between two looks at the topic's id

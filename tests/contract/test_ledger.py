@@ -8,11 +8,13 @@ from dataclasses import dataclass
 import pytest
 import redis
 from django.db import connection
+from django.db.models.functions import Now
 
 from apps.contract.chunk import Chunk
 from apps.contract.queues import Consumer
 from apps.ledger.models import AppliedChunk
 from apps.ledger.services import apply_chunk
+from bridge import pruning
 from bridge.ledger import Advance, Ledger, PositionMoved, PostgresLedger
 from bridge.ledger_fake import MemoryLedger
 from tests.builders import OTHER_TOPIC_ID, TOPIC_ID, chunk, record
@@ -168,6 +170,40 @@ def test_postgresql_keeps_what_an_operator_may_look_at(cache: redis.Redis) -> No
     made.ledger.advance(TOPIC_ID, [move(Consumer.STATS, 0, 3)])
     assert made.ledger.prune(TOPIC_ID) == 0
     assert AppliedChunk.objects.count() == 1
+    made.ledger.close()
+
+
+def test_postgresql_forgets_more_than_one_pass_takes_and_leaves_what_is_young(
+    cache: redis.Redis,
+) -> None:
+    made = in_postgresql()
+    made.ledger.positions(TOPIC_ID, {0: 0})
+    many = 2 * pruning.WINDOW + 10
+    AppliedChunk.objects.bulk_create(
+        AppliedChunk(
+            consumer=consumer,
+            topic_id=TOPIC_ID,
+            partition=0,
+            first_offset=3 * number,
+            next_offset=3 * number + 3,
+            cached=True,
+        )
+        for consumer in Consumer
+        for number in range(many)
+    )
+    made.ledger.advance(
+        TOPIC_ID,
+        [move(consumer, 0, 3 * many - 3) for consumer in (Consumer.STATS, Consumer.LOGGING)],
+    )
+    made.let_an_hour_pass()
+    late = AppliedChunk.objects.filter(consumer=Consumer.STATS, first_offset=6)
+    late.update(applied_at=Now())
+    # Of two consumers all but the last, which is at the position, and the one that came late.
+    deleted = [made.ledger.prune(TOPIC_ID) for _ in range(6)]
+    assert sum(deleted) == 2 * (many - 1) - 1
+    assert max(deleted) <= 2 * pruning.WINDOW
+    made.let_an_hour_pass()
+    assert made.ledger.prune(TOPIC_ID) == 1
     made.ledger.close()
 
 

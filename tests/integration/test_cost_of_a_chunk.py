@@ -37,9 +37,7 @@ def statements(of: list[str]) -> Iterator[None]:
         yield
     for query in captured.captured_queries:
         # Locks and settings may go before the statement, on the same way to the server.
-        for word, name in re.findall(
-            r"^(?:SELECT [^;]+; )?(PREPARE|EXECUTE) (\w+)", query["sql"]
-        ):
+        for word, name in re.findall(r"^(?:SELECT [^;]+; )?(PREPARE|EXECUTE) (\w+)", query["sql"]):
             of.append(name if word == "EXECUTE" else word)
 
 

@@ -10,6 +10,7 @@ import pytest
 from django.db import connection
 
 from apps.contract.queues import Consumer
+from bridge import pruning
 from bridge.ledger import PostgresLedger
 from tests.builders import TOPIC_ID
 from tests.database import dsn
@@ -37,6 +38,21 @@ def ledger() -> Iterator[PostgresLedger]:
 def fill() -> None:
     with connection.cursor() as cursor:
         cursor.execute(_FILL, [TOPIC_ID, [consumer.value for consumer in Consumer], CHUNKS])
+
+
+def test_what_is_old_is_looked_for_among_the_oldest_alone(ledger: PostgresLedger) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("TRUNCATE applied_chunks; ANALYZE applied_chunks")
+    assert ledger.applied(TOPIC_ID, LOW) == []
+    assert ledger.prune(TOPIC_ID) == 0
+    fill()
+    ledger.positions(TOPIC_ID, {0: LAST})
+    with ledger._cursor() as cursor:
+        cursor.execute(
+            "EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE prune(%s, '{}', '{}', '{}')", [str(TOPIC_ID)]
+        )
+        ((((top,),),),) = (cursor.fetchall(),)
+    assert scanned(top["Plan"]) == len(Consumer) * pruning.WINDOW
 
 
 def test_a_look_is_not_compiled_however_much_the_planner_expects(ledger: PostgresLedger) -> None:
