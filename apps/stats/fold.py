@@ -49,7 +49,7 @@ _VALUES: Final = "total_events, event_breakdown, first_event_at, last_event_at, 
 # One statement a chunk: claim, fold to one delta a player (and day), and add it in key order. Equal
 # ids inside the chunk are reduced first: the claim returns an id once, the join would count it
 # twice. Most deltas meet a row, and an UPDATE is cheaper than an INSERT that meets it
-# (docs/decisions/0053); what no UPDATE found is inserted, and meets what came, or finds what went,
+# (docs/decisions/0054); what no UPDATE found is inserted, and meets what came, or finds what went,
 # since the statement's snapshot.
 # A session is claimed like an event: once a day, and whoever claims a day claims all time as well
 # (day -infinity), where it may be known from another day. A player is active anew where the row's
