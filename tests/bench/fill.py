@@ -7,6 +7,7 @@ import urllib.request
 from dataclasses import dataclass
 from typing import Final
 
+from apps.contract.queues import Consumer
 from gamemetrics.stack.ports import HOST
 from tests.bench.events import GAMES, game
 from tests.bench.rig import Rig
@@ -76,6 +77,15 @@ SELECT 'bench-' || i % {games}, 'default', p.period, p.start,
                     ('monthly', date_trunc('month', now()))) AS p(period, start)
 """,
 )
+# Of the last hour, below the topic's end: many a range of offsets more than once, as if cut anew.
+_CHUNKS: Final = """
+INSERT INTO applied_chunks (consumer, topic_id, partition, first_offset, next_offset, applied,
+                            duplicates, dead, cached)
+SELECT consumer, %s, partition, i %% size, i %% size + 1 + i / size, 1, 0, 0, true
+  FROM unnest(%s) AS consumer, unnest(%s, %s) AS part(partition, size),
+       generate_series(0, %s - 1) AS i
+    ON CONFLICT DO NOTHING
+"""
 LEDGERS: Final = ("stats_applied_events", "leaderboards_applied_events")
 
 
@@ -102,6 +112,21 @@ def log(rig: Rig, events: int, players: int) -> Filled:
         rig.postgres.sql("VACUUM (ANALYZE) events")
         rig.postgres.sql("CHECKPOINT")
     return Filled(log=events)
+
+
+def chunks(rig: Rig, number: int) -> Filled:
+    """So many applied chunks over all consumers and partitions, in an hour of which the ledger
+    forgets none yet."""
+    topic = rig.view()
+    ends = topic.ends()
+    consumers = [consumer.value for consumer in Consumer]
+    each = number // (len(consumers) * len(ends))
+    given = [str(topic.id), consumers, list(ends), list(ends.values()), each]
+    with rig.postgres.cursor(timeout=600) as cursor:
+        cursor.execute(_CHUNKS, given)
+    rig.postgres.sql("VACUUM (ANALYZE) applied_chunks")
+    rig.postgres.sql("CHECKPOINT")
+    return Filled()
 
 
 def players(rig: Rig, number: int) -> Filled:
