@@ -11,12 +11,10 @@ pytestmark = pytest.mark.django_db
 BUSY = (
     "applied_chunks",
     "board_attempts",
-    "events",
     "leaderboards",
     "leaderboards_applied_events",
     "player_aggregates",
     "player_sessions",
-    "player_statistics",
     "player_statistics_daily",
     "stats_applied_events",
 )
