@@ -3,7 +3,6 @@ shows."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +14,7 @@ from django.urls import reverse
 
 from tests.admin_site import ENTRIES, EVENTS, LETTERS, PLAYER_DAYS, STATISTICS, show
 from tests.builders import event_id
+from tests.plans import explained, nodes
 
 pytestmark = pytest.mark.django_db
 
@@ -123,21 +123,12 @@ LISTS: dict[str, tuple[str, list[dict[str, str]]]] = {
 }
 
 
-def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    yield plan
-    for below in plan.get("Plans", ()):
-        yield from nodes(below)
-
-
 def plans(captured: CaptureQueriesContext, table: str) -> Iterator[dict[str, Any]]:
     """How PostgreSQL carried out what was read of the table."""
     for query in captured.captured_queries:
         if f'FROM "{table}"' in query["sql"]:
             with connection.cursor() as cursor:
-                cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {query['sql']}")
-                (found,) = cursor.fetchone()
-            explained = json.loads(found) if isinstance(found, str) else found
-            yield explained[0]["Plan"]
+                yield explained(cursor, query["sql"])["Plan"]
 
 
 def assert_cheap(plan: dict[str, Any], asked: dict[str, str]) -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 
 import psycopg2
@@ -21,6 +19,7 @@ from apps.ledger.services import apply_chunk
 from apps.stats.cache import Statistics, get, put
 from tests.builders import GAME, NOW, chunk, points_of_the_cast, record
 from tests.totals import CONSUMERS, events_of
+from tests.waiting import while_uncommitted
 
 pytestmark = pytest.mark.django_db(transaction=True)
 BOARDS = CONSUMERS[Consumer.LEADERBOARDS]
@@ -143,42 +142,9 @@ def test_a_letter_that_is_committed_while_its_event_waits_elsewhere_is_closed(
     cache: redis.Redis,
 ) -> None:
     """Whether a letter is open must be asked after the events are claimed, not before."""
-    refused, at_hand = threading.Event(), threading.Event()
-
-    def refuse() -> None:
-        try:
-            with transaction.atomic():
-                apply_chunk(BOARDS, chunk([record(0, number=7, data='{"score": "many"}')]))
-                refused.set()
-                assert at_hand.wait(30)
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(2) as pool:
-        first = pool.submit(refuse)
-        assert refused.wait(30)
-        second = pool.submit(_apply_alone)
-        _until_one_waits()
-        at_hand.set()
-        first.result(30)
-        assert second.result(30) == 1
+    bad = chunk([record(0, number=7, data='{"score": "many"}')])
+    good = chunk([record(5, number=7)])
+    outcome = while_uncommitted(lambda: apply_chunk(BOARDS, bad), lambda: apply_chunk(BOARDS, good))
+    assert outcome.applied == 1
     letter = DeadLetter.objects.get()
     assert (letter.state, letter.closed_by) == ("applied", "repeat")
-
-
-def _apply_alone() -> int:
-    try:
-        return apply_chunk(BOARDS, chunk([record(5, number=7)])).applied
-    finally:
-        connection.close()
-
-
-def _until_one_waits() -> None:
-    """Until a transaction waits for another one's end."""
-    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'"
-    with connection.cursor() as cursor:
-        for _ in range(30_000):
-            cursor.execute(waiting)
-            if cursor.fetchone()[0]:
-                return
-    raise AssertionError("nobody waits")

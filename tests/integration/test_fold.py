@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final
+from typing import Final
 
 import pytest
 import redis
@@ -18,7 +14,9 @@ from apps.ledger.services import apply_chunk
 from apps.stats.fold import FOLD
 from apps.stats.models import PlayerStatistics, PlayerStatisticsDaily
 from tests.builders import GAME, chunk, record
+from tests.plans import explained, rows_read, scans
 from tests.totals import CONSUMERS, events_of, games
+from tests.waiting import while_uncommitted
 
 pytestmark = pytest.mark.django_db(transaction=True)
 STATS: Final = CONSUMERS[Consumer.STATS]
@@ -46,15 +44,6 @@ def fold(*players: str, first: int) -> None:
     apply_chunk(STATS, chunk(records))
 
 
-def read(node: dict[str, Any], table: str) -> int:
-    """Rows that were read of the table, but for those that an INSERT met. It must be by index."""
-    own = 0
-    if node.get("Relation Name") == table and node["Node Type"] != "ModifyTable":
-        assert node["Node Type"] == "Index Scan"
-        own = (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]
-    return own + sum(read(child, table) for child in node.get("Plans", []))
-
-
 def test_a_fold_that_was_planned_on_empty_tables_reads_the_rows_of_its_players_alone(
     cache: redis.Redis,
 ) -> None:
@@ -68,58 +57,15 @@ def test_a_fold_that_was_planned_on_empty_tables_reads_the_rows_of_its_players_a
         cursor.execute(_CROWD)
         records = [record(number, player_id=f"player-{number}") for number in range(1, 11)]
         with transaction.atomic():
-            cursor.execute(
-                f"EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE {FOLD.name}(%s)",
-                [encode_records(records)],
-            )
-            ((found,),) = cursor.fetchall()
+            plan = explained(cursor, f"EXECUTE {FOLD.name}(%s)", [encode_records(records)])["Plan"]
         cursor.execute(
             "SELECT generic_plans FROM pg_prepared_statements WHERE name = %s", [FOLD.name]
         )
         assert cursor.fetchone()[0] > 0
-    top = (json.loads(found) if isinstance(found, str) else found)[0]["Plan"]
-    assert read(top, "player_statistics") == 10
+    assert {node["Node Type"] for table in TABLES for node in scans(plan, table)} == {"Index Scan"}
+    assert rows_read(plan, "player_statistics") == 10
     # Of this day there is no row yet; those of other days are not looked at.
-    assert read(top, "player_statistics_daily") == 0
-
-
-def _while_it_waits(change: Callable[[], None], player_id: str) -> None:
-    """Fold an event of the player while `change` is made and not committed."""
-    changed, at_hand = threading.Event(), threading.Event()
-
-    def hold() -> None:
-        try:
-            with transaction.atomic():
-                change()
-                changed.set()
-                assert at_hand.wait(30)
-        finally:
-            connection.close()
-
-    def work() -> None:
-        try:
-            fold(player_id, first=100)
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(2) as pool:
-        holder = pool.submit(hold)
-        assert changed.wait(30)
-        folded = pool.submit(work)
-        _until_one_waits()
-        at_hand.set()
-        holder.result(30)
-        folded.result(30)
-
-
-def _until_one_waits() -> None:
-    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'"
-    with connection.cursor() as cursor:
-        for _ in range(30_000):
-            cursor.execute(waiting)
-            if cursor.fetchone()[0]:
-                return
-    raise AssertionError("nobody waits")
+    assert rows_read(plan, "player_statistics_daily") == 0
 
 
 def _events(player_id: str) -> tuple[int, int]:
@@ -129,21 +75,21 @@ def _events(player_id: str) -> tuple[int, int]:
 
 
 def test_a_player_that_another_fold_brings_meanwhile_is_added_to(cache: redis.Redis) -> None:
-    _while_it_waits(lambda: fold("ada", "ada", first=0), "ada")
+    while_uncommitted(lambda: fold("ada", "ada", first=0), lambda: fold("ada", first=100))
     assert _events("ada") == (3, 3)
     assert {(events, players) for _, _, events, players in games()} == {(3, 1)}
 
 
 def test_a_player_that_another_fold_adds_to_meanwhile_is_added_to(cache: redis.Redis) -> None:
     fold("ada", first=50)
-    _while_it_waits(lambda: fold("ada", "ada", first=0), "ada")
+    while_uncommitted(lambda: fold("ada", "ada", first=0), lambda: fold("ada", first=100))
     assert _events("ada") == (4, 4)
     assert {(events, players) for _, _, events, players in games()} == {(4, 1)}
 
 
 def test_a_player_that_goes_meanwhile_comes_again(cache: redis.Redis) -> None:
     fold("ada", first=50)
-    _while_it_waits(lambda: _forget("ada"), "ada")
+    while_uncommitted(lambda: _forget("ada"), lambda: fold("ada", first=100))
     assert _events("ada") == (1, 1)
 
 

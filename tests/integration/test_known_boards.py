@@ -18,6 +18,7 @@ from apps.leaderboards.services import LeaderboardsConsumer
 from apps.ledger.services import apply_chunk
 from tests.builders import GAME, chunk, event_id, record
 from tests.totals import score_of
+from tests.waiting import somebody_waits
 
 CONSUMER = LeaderboardsConsumer()
 
@@ -99,14 +100,7 @@ def test_a_chunk_that_waited_for_a_declaration_counts_on_the_new_board(cache: re
         locks.hold_scores_still()
         store_coins()
         worker.start()
-        while not waiting():
+        while not somebody_waits("advisory"):
             pass
     worker.join()
     assert coins() == 3
-
-
-def waiting() -> bool:
-    """Whether somebody waits for the boards' lock."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
-        return cursor.fetchone() is not None

@@ -14,8 +14,10 @@ from bridge import pruning
 from bridge.ledger import PostgresLedger
 from tests.builders import TOPIC_ID
 from tests.database import dsn
+from tests.plans import explained, rows_read, scans
 
 pytestmark = pytest.mark.django_db(transaction=True)
+TABLE = "applied_chunks"
 CHUNKS = 20_000
 _FILL = """
 INSERT INTO applied_chunks (consumer, topic_id, partition, first_offset, next_offset, applied,
@@ -48,61 +50,43 @@ def test_what_is_old_is_looked_for_among_the_oldest_alone(ledger: PostgresLedger
     fill()
     ledger.positions(TOPIC_ID, {0: LAST})
     with ledger._cursor() as cursor:
-        cursor.execute(
-            "EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE prune(%s, '{}', '{}', '{}')", [str(TOPIC_ID)]
-        )
-        ((((top,),),),) = (cursor.fetchall(),)
-    assert scanned(top["Plan"]) == len(Consumer) * pruning.WINDOW
+        top = explained(cursor, "EXECUTE prune(%s, '{}', '{}', '{}')", [str(TOPIC_ID)])
+    assert rows_read(top["Plan"], TABLE) == len(Consumer) * pruning.WINDOW
 
 
 def test_a_look_is_not_compiled_however_much_the_planner_expects(ledger: PostgresLedger) -> None:
     """It expects a third of the table, so from some 200,000 chunks on it compiled each look."""
     with ledger._cursor() as cursor:
         cursor.execute("SET jit_above_cost = 0")
-        plan = explained(cursor)
-    assert "JIT" not in plan
+        found = look(cursor)
+    assert "JIT" not in found
 
 
 def test_no_statement_of_a_worker_or_a_page_is_compiled() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET jit_above_cost = 0")
-        cursor.execute("EXPLAIN (ANALYZE, FORMAT JSON) SELECT sum(applied) FROM applied_chunks")
-        ((((plan,),),),) = (cursor.fetchall(),)
+        found = explained(cursor, "SELECT sum(applied) FROM applied_chunks")
         cursor.execute("RESET jit_above_cost")
-    assert "JIT" not in plan
+    assert "JIT" not in found
 
 
-def rows_read(ledger: PostgresLedger) -> int:
-    """Of the table, by one look from the last chunks on."""
+def looked_at(ledger: PostgresLedger) -> int:
+    """Rows of the table that one look from the last chunks on came by, by its key."""
     with ledger._cursor() as cursor:
-        top = explained(cursor)
-    assert indexes(top["Plan"]) == {("Index Scan", "applied_chunks_pkey")}
-    return scanned(top["Plan"])
+        plan = look(cursor)["Plan"]
+    by = {(node["Node Type"], node.get("Index Name")) for node in scans(plan, TABLE)}
+    assert by == {("Index Scan", "applied_chunks_pkey")}
+    return rows_read(plan, TABLE)
 
 
-def explained(cursor: Any) -> dict[str, Any]:
+def look(cursor: Any) -> dict[str, Any]:
     """How a look from the last chunks on is done."""
-    cursor.execute(
-        "EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE applied(%s, %s, %s, %s)",
-        [str(TOPIC_ID), [consumer.value for consumer in Consumer], [0, 0, 0], [LAST] * 3],
+    consumers = [consumer.value for consumer in Consumer]
+    return explained(
+        cursor,
+        "EXECUTE applied(%s, %s, %s, %s)",
+        [str(TOPIC_ID), consumers, [0, 0, 0], [LAST] * 3],
     )
-    ((((top,),),),) = (cursor.fetchall(),)
-    return dict(top)
-
-
-def indexes(node: dict[str, Any]) -> set[tuple[str, str]]:
-    """How the table is read: by which kind of scan, by which index."""
-    table = node.get("Relation Name") == "applied_chunks"
-    own = {(node["Node Type"], node.get("Index Name", ""))} if table else set()
-    return own.union(*(indexes(child) for child in node.get("Plans", [])))
-
-
-def scanned(node: dict[str, Any]) -> int:
-    own = 0
-    if node.get("Relation Name") == "applied_chunks":
-        seen = node["Actual Rows"] + node.get("Rows Removed by Filter", 0)
-        own = seen * node["Actual Loops"]
-    return own + sum(scanned(child) for child in node.get("Plans", []))
 
 
 def test_a_look_reads_what_is_new_and_not_the_table(ledger: PostgresLedger) -> None:
@@ -112,7 +96,7 @@ def test_a_look_reads_what_is_new_and_not_the_table(ledger: PostgresLedger) -> N
     assert sorted(ledger.applied(TOPIC_ID, LOW)) == sorted(
         (consumer, 0, LAST, LAST + 10) for consumer in Consumer
     )
-    assert rows_read(ledger) == len(Consumer)
+    assert looked_at(ledger) == len(Consumer)
 
 
 def test_a_look_that_was_planned_on_an_empty_table_reads_no_more(ledger: PostgresLedger) -> None:
@@ -121,4 +105,4 @@ def test_a_look_that_was_planned_on_an_empty_table_reads_no_more(ledger: Postgre
         cursor.execute("TRUNCATE applied_chunks; ANALYZE applied_chunks")
     assert ledger.applied(TOPIC_ID, LOW) == []
     fill()
-    assert rows_read(ledger) == len(Consumer)
+    assert looked_at(ledger) == len(Consumer)

@@ -32,6 +32,7 @@ from apps.ledger.models import ConsumerPosition
 from apps.ledger.services import apply_chunk
 from tests.builders import GAME, TOPIC_ID, chunk, event_id, record
 from tests.totals import CONSUMERS, score_of, shown
+from tests.waiting import somebody_waits
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SAID = Said(by="operator", reason="a bot")
@@ -252,19 +253,13 @@ def test_a_score_that_waited_for_the_act_is_not_counted(played: redis.Redis) -> 
             game_id=GAME, board="", player_id="ada", hidden_by="a", reason="b"
         )
         worker.start()
-        while not waiting():
+        while not somebody_waits("advisory"):
             pass
     worker.join()
     assert score_of("ada") == (
         Decimal(7),
         Entry.objects.get(period="alltime", player_id="ada").achieved_at,
     )
-
-
-def waiting() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
-        return cursor.fetchone() is not None
 
 
 def test_a_claim_that_was_lost_comes_again_and_obeys(played: redis.Redis) -> None:
