@@ -94,12 +94,6 @@ UPDATE consumer_positions AS p SET next_offset = v.new, updated_at = now()
  WHERE p.topic_id = '{topic_id}' AND p.consumer = v.consumer AND p.partition = v.partition
    AND p.next_offset = v.old
 """
-# A position that is past the chunk says done, whatever was attempted.
-_PRUNE_ATTEMPTS: Final = """
-DELETE FROM chunk_attempts AS a USING consumer_positions AS p
- WHERE a.topic_id = %s AND p.topic_id = a.topic_id AND p.consumer = a.consumer
-   AND p.partition = a.partition AND a.next_offset <= p.next_offset
-"""
 
 
 class PostgresLedger:
@@ -163,7 +157,6 @@ class PostgresLedger:
 
     def prune(self, topic_id: uuid.UUID) -> int:
         with self._cursor() as cursor:
-            cursor.execute(_PRUNE_ATTEMPTS, [str(topic_id)])
             return self._pruning.run(cursor, topic_id)
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Forgetting applied chunks, some at a time and from the oldest on.
+"""Forgetting applied chunks, some at a time and from the oldest on, and attempts at them.
 
 The ledger keeps an hour of chunks, a million and more of a steady stream. To look through them for
 those that are older took 0.14 s for 250,000, in the bridge's one thread, once a minute.
@@ -16,7 +16,8 @@ from apps.contract.queues import Consumer
 WINDOW: Final = 200
 # An hour: what an operator looks at after an incident. A late task below the position finds its
 # chunk done by the position alone. The limit comes before the question, or it would be asked of
-# chunk after chunk until so many are old enough.
+# chunk after chunk until so many are old enough. Attempts go at once: a position that is past the
+# chunk says done, whatever was attempted.
 PREPARE: Final = f"""
 PREPARE prune(uuid, text[], int[], bigint[]) AS
 WITH oldest AS MATERIALIZED (
@@ -35,6 +36,10 @@ WITH oldest AS MATERIALIZED (
 ), gone AS (
   DELETE FROM applied_chunks WHERE ctid = ANY (ARRAY(SELECT place FROM oldest WHERE over))
   RETURNING 1
+), attempts AS (
+  DELETE FROM chunk_attempts AS a USING consumer_positions AS p
+   WHERE a.topic_id = $1 AND p.topic_id = a.topic_id AND p.consumer = a.consumer
+     AND p.partition = a.partition AND a.next_offset <= p.next_offset
 )
 SELECT consumer, partition, coalesce(min(first_offset) FILTER (WHERE NOT over), max(first_offset)),
        (SELECT count(*) FROM gone)

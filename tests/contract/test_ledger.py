@@ -12,7 +12,8 @@ from django.db.models.functions import Now
 
 from apps.contract.chunk import Chunk
 from apps.contract.queues import Consumer
-from apps.ledger.models import AppliedChunk
+from apps.ledger import attempts
+from apps.ledger.models import AppliedChunk, ChunkAttempt
 from apps.ledger.services import apply_chunk
 from bridge import pruning
 from bridge.ledger import Advance, Ledger, PositionMoved, PostgresLedger
@@ -204,6 +205,17 @@ def test_postgresql_forgets_more_than_one_pass_takes_and_leaves_what_is_young(
     assert max(deleted) <= 2 * pruning.WINDOW
     made.let_an_hour_pass()
     assert made.ledger.prune(TOPIC_ID) == 1
+    made.ledger.close()
+
+
+def test_postgresql_forgets_attempts_below_the_position_at_once(cache: redis.Redis) -> None:
+    made = in_postgresql()
+    made.ledger.positions(TOPIC_ID, {0: 0})
+    for first_offset in (0, 3):
+        attempts.begin(Consumer.STATS, of(first_offset, first_offset + 3))
+    made.ledger.advance(TOPIC_ID, [move(Consumer.STATS, 0, 3)])
+    made.ledger.prune(TOPIC_ID)
+    assert list(ChunkAttempt.objects.values_list("first_offset", flat=True)) == [3]
     made.ledger.close()
 
 
