@@ -11,10 +11,10 @@ import msgspec
 from apps.contract.chunk import Chunk, Record, Refused, encode_records, epoch
 from apps.contract.queues import Consumer
 
-# Cuts in flight beyond which the consumers are behind: what waits anyway is cut in larger chunks,
-# which cost them less an event. At a steady pace it is two: one is being applied, and of the one
-# before it the ledger has not been asked yet.
-BUSY_CUTS: Final = 2
+# Cuts in flight at most, as long as there is no full chunk: one is being applied, and of the one
+# before it the ledger has not been asked yet. With more of them the queues would hold what larger
+# chunks do in less time (docs/decisions/0046).
+CUTS_IN_FLIGHT: Final = 2
 # Full chunks that share a message at most: what a transaction costs by itself is little beside so
 # many events, and a message that fails is taken chunk by chunk all the same.
 SHARED_CHUNKS: Final = 3
@@ -24,8 +24,8 @@ STEP: Final = 0.8
 # Seconds that a cut waits after the first message came to an empty buffer: a fetch brings those of
 # several partitions one after the other.
 SETTLING: Final = 0.002
-# Seconds; the longest pause, where the linger is not longer. A consumer that is so far behind needs
-# large chunks, and the other two can wait so long.
+# Seconds; the longest pause, where the linger is not longer. While a consumer is away the other two
+# go on, that much later.
 LONGEST: Final = 0.5
 
 
@@ -49,10 +49,12 @@ class CutPolicy:
         A stream of events is cut at a steady pace, however few come between two cuts: what a
         message costs, whatever is in it, is what small ones would queue for. All partitions are cut
         together to share the messages. The broker has kept an event back for up to a linger
-        already (`KafkaSource`), so it does not wait for another here.
+        already (`KafkaSource`), so it does not wait for another here. Where the consumers do not
+        keep that pace, their own is kept: the next cut is made when one of those before it is done.
         """
-        longest = max(self.linger, LONGEST)
-        return min(longest, self.linger * STEP * max(1.0, cuts_in_flight / BUSY_CUTS))
+        if cuts_in_flight < CUTS_IN_FLIGHT:
+            return self.linger * STEP
+        return max(self.linger, LONGEST)
 
 
 @dataclass(kw_only=True, slots=True)

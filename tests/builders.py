@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
+from confluent_kafka import Message
 
 from apps.contract.chunk import Chunk, Record, Refused, encode_records
 from apps.contract.envelope import decode_event
@@ -51,6 +52,19 @@ def event_fields(**changes: Any) -> dict[str, Any]:
 def event_text(**changes: Any) -> bytes:
     """`event_fields` as JSON."""
     return json.dumps(event_fields(**changes)).encode()
+
+
+def kafka_message(partition: int, offset: int, value: bytes | None) -> Message:
+    """A message as the client hands it out."""
+    return Message(
+        topic=TOPIC,
+        partition=partition,
+        offset=offset,
+        key=b"ada",
+        value=value,
+        headers=[],
+        timestamp=(1, int(NOW.timestamp() * 1000)),
+    )
 
 
 def record(

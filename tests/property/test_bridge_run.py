@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from random import Random
 
-from confluent_kafka import Message
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,7 +22,7 @@ from bridge.ledger_fake import MemoryLedger
 from bridge.loop import Bridge
 from bridge.settings import BridgeSettings
 from bridge.source_fake import MemorySource, MemoryTopic
-from tests.builders import CAST, NOW, OTHER_TOPIC_ID, TOPIC, TOPIC_ID, event_text
+from tests.builders import CAST, OTHER_TOPIC_ID, TOPIC, TOPIC_ID, event_text, kafka_message
 
 # Passes without a kill after which everything must be applied, whatever went wrong before.
 PASSES = 3_000
@@ -47,25 +46,13 @@ STRICT = BridgeSettings(
 )
 
 
-def message(partition: int, offset: int, value: bytes | None) -> Message:
-    return Message(
-        topic=TOPIC,
-        partition=partition,
-        offset=offset,
-        key=b"ada",
-        value=value,
-        headers=[],
-        timestamp=(1, int(NOW.timestamp() * 1000)),
-    )
-
-
 def topic_of(contents: Mapping[int, Mapping[int, bool]]) -> MemoryTopic:
     """partition -> offset -> whether the message is an event or noise."""
     return MemoryTopic(
         topic_id=TOPIC_ID,
         partitions={
             partition: {
-                offset: message(
+                offset: kafka_message(
                     partition,
                     offset,
                     event_text(player_id=CAST[offset % 3]) if valid else b"\x80noise",
