@@ -14,11 +14,11 @@ def rows(sizes: Sizes) -> list[Row]:
         drain.logging_alone(sizes.drain_events),
         # Beside the drains that they are compared with: half an hour later the machine is another.
         *peers.rows(sizes.peer_events),
-        *rate.rates("kafka", sizes.kafka_rates, sizes.rate_seconds),
-        *rate.held(sizes.held_rates, sizes.held_seconds),
-        *rate.rates("http", sizes.http_rates, sizes.rate_seconds),
+        *rate.rates("kafka", sizes.kafka_rates, sizes.rate_seconds, lead=sizes.lead_seconds),
+        *rate.held(sizes.held_rates, sizes.held_seconds, lead=sizes.lead_seconds),
+        *rate.rates("http", sizes.http_rates, sizes.rate_seconds, lead=sizes.lead_seconds),
         *http.alone(sizes.connections, sizes.http_seconds),
-        *reads.reads(sizes.board_players, sizes.read_seconds),
+        *reads.reads(sizes.board_players, sizes.read_seconds, lead=sizes.lead_seconds),
         *rebuild.rebuilds(sizes.rebuild_events),
         # Last: its other setting has all of our processes start anew.
         drain.strict(sizes.strict_events),

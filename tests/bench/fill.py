@@ -94,7 +94,8 @@ def board(rig: Rig, players: int) -> None:
     with rig.postgres.cursor(timeout=600) as cursor:
         cursor.execute(_ENTRIES, [game(0), players])
         cursor.execute(_STATISTICS, [game(0), players])
-        cursor.execute("ANALYZE leaderboards, player_statistics")
+    # As autovacuum would within the next minutes, and so within the reads.
+    rig.postgres.sql("VACUUM (ANALYZE) leaderboards, player_statistics")
     rig.postgres.sql("CHECKPOINT")
 
 

@@ -14,6 +14,7 @@ class Sizes:
     kafka_rates: tuple[int, ...]
     http_rates: tuple[int, ...]
     rate_seconds: float
+    lead_seconds: float
     connections: tuple[int, ...]
     http_seconds: float
     board_players: int
@@ -39,6 +40,7 @@ FULL = Sizes(
     kafka_rates=RATES,
     http_rates=RATES,
     rate_seconds=30,
+    lead_seconds=10,
     connections=(1, 16, 64),
     http_seconds=10,
     board_players=1_000_000,
@@ -53,6 +55,7 @@ QUICK = Sizes(
     kafka_rates=(1_000, 3_000, 10_000),
     http_rates=(1_000, 7_000),
     rate_seconds=8,
+    lead_seconds=3,
     connections=(16,),
     http_seconds=3,
     board_players=100_000,
@@ -66,6 +69,7 @@ TINY = Sizes(
     kafka_rates=(200,),
     http_rates=(200,),
     rate_seconds=2,
+    lead_seconds=1,
     connections=(2,),
     http_seconds=0.5,
     board_players=300,

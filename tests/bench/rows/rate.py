@@ -1,12 +1,13 @@
 """Events offered at a steady rate, by the clock: how long until each consumer has them?
 
 The loop is open: when an event is due is fixed by the rate, and its latency counts from then,
-however late it could be sent.
+however late it could be sent. What is measured is a rate that goes on: before it the same way is
+gone for some seconds more, which are not counted, so that most players have their rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ import msgspec
 from tests.bench import http_load, kafka_load
 from tests.bench.checks import counts
 from tests.bench.figures import Figures, Quantiles
+from tests.bench.fill import Filled
 from tests.bench.rig import PATIENCE, Rig
 from tests.bench.row import Row
 from tests.bench.watch import Watch, watch
@@ -22,30 +24,34 @@ from tests.bench.watch import Watch, watch
 # Seconds after the last event was due within which a rate that is sustained is done.
 SUSTAINED: Final = 1.0
 CONNECTIONS: Final = 64
+# A rate that is not sustained is not to pile anything up before it is measured.
+LEAD_RATE: Final = 3_000
+LEAD_SEED: Final = 2
 # The consumers are given so long for what the rate has piled up.
 DRAIN: Final = 240.0
 
 
-def rates(entry: str, offered: Iterable[int], seconds: float) -> list[Row]:
-    """A row for each rate; `entry` is where events come in: `kafka` or `http`."""
+def rates(entry: str, offered: Iterable[int], seconds: float, *, lead: float) -> list[Row]:
+    """A row for each rate; `entry` is where events come in: `kafka` or `http`. `lead` are the
+    seconds before it, at up to 3,000/s."""
     measure = {"kafka": from_kafka, "http": from_http}[entry]
     return [
         Row(
             name=f"rate {entry} {rate}",
             shows=_shows(entry, rate, seconds),
-            measure=partial(measure, rate=rate, seconds=seconds),
+            measure=partial(measure, rate=rate, seconds=seconds, lead=lead),
         )
         for rate in offered
     ]
 
 
-def held(offered: Iterable[int], seconds: float) -> list[Row]:
+def held(offered: Iterable[int], seconds: float, *, lead: float) -> list[Row]:
     """The rates that are to be sustained, from Kafka, for longer than the others."""
     return [
         Row(
             name=f"hold kafka {rate}",
             shows=_shows("kafka", rate, seconds),
-            measure=partial(from_kafka, rate=rate, seconds=seconds),
+            measure=partial(from_kafka, rate=rate, seconds=seconds, lead=lead),
         )
         for rate in offered
     ]
@@ -61,9 +67,11 @@ def _shows(entry: str, rate: int, seconds: float) -> str:
     return f"{rate:,} events/s {how} for {seconds:g} s"
 
 
-def from_kafka(rig: Rig, *, rate: int, seconds: float) -> Figures:
+def from_kafka(rig: Rig, *, rate: int, seconds: float, lead: float) -> Figures:
     """The pipeline behind the API: a producer writes what the API would."""
     rig.ready()
+    before = min(rate, LEAD_RATE)
+    filled = _led(rig, lambda: rig.produce(int(before * lead), rate=float(before), seed=LEAD_SEED))
     plan = kafka_load.Plan(
         servers=rig.servers, topic=rig.topic, events=int(rate * seconds), rate=rate
     )
@@ -77,21 +85,17 @@ def from_kafka(rig: Rig, *, rate: int, seconds: float) -> Figures:
             figures.problems.append(f"Kafka did not take {report['failed']} events")
         judge(figures, watched, starts_at, seconds)
         figures.notes["generator_late_p99_ms"] = round(report["late_p99"] * 1000, 2)
-    figures.problems += counts(rig, figures.events)
+    figures.problems += counts(rig, figures.events, filled)
     return figures
 
 
-def from_http(rig: Rig, *, rate: int, seconds: float) -> Figures:
+def from_http(rig: Rig, *, rate: int, seconds: float, lead: float) -> Figures:
     """The whole way, from the POST."""
     rig.ready()
     batch = batch_of(rate)
-    plan = http_load.Plan(
-        port=rig.ports.web_port,
-        connections=CONNECTIONS,
-        requests=int(rate * seconds) // batch,
-        rate=rate / batch,
-        batch=batch,
-    )
+    before = _posts(rig, min(rate, LEAD_RATE), batch, lead, seed=LEAD_SEED)
+    filled = _led(rig, lambda: _post(rig, before))
+    plan = _posts(rig, rate, batch, seconds)
     figures = Figures(row=f"rate http {rate}", kind="rate", offered=rate)
     with watch(rig) as watched, rig.child("tests.bench.http_load", plan) as load:
         starts_at = float(load.hear(PATIENCE + plan.requests * batch / 10_000)["starts_at"])
@@ -100,8 +104,34 @@ def from_http(rig: Rig, *, rate: int, seconds: float) -> Figures:
         _note_answers(figures, report, batch)
         watched.finish(DRAIN, generator=report["cpu"])
         judge(figures, watched, starts_at, seconds)
-    figures.problems += counts(rig, figures.events)
+    figures.problems += counts(rig, figures.events, filled)
     return figures
+
+
+def _led(rig: Rig, send: Callable[[], object]) -> Filled:
+    """Send what comes before the row, and wait until it is applied."""
+    before = sum(rig.view().ends().values())
+    send()
+    rig.wait_applied()
+    events = sum(rig.view().ends().values()) - before
+    return Filled(log=events, statistics=events)
+
+
+def _post(rig: Rig, plan: http_load.Plan) -> None:
+    with rig.child("tests.bench.http_load", plan) as load:
+        load.hear(PATIENCE)
+        load.hear(plan.requests / plan.rate + 2 * PATIENCE)
+
+
+def _posts(rig: Rig, rate: int, batch: int, seconds: float, *, seed: int = 1) -> http_load.Plan:
+    return http_load.Plan(
+        port=rig.ports.web_port,
+        connections=CONNECTIONS,
+        requests=int(rate * seconds) // batch,
+        rate=rate / batch,
+        batch=batch,
+        seed=seed,
+    )
 
 
 def _note_answers(figures: Figures, report: dict[str, Any], batch: int) -> None:

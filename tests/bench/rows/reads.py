@@ -64,20 +64,21 @@ READS: Final = (
 )
 
 
-def reads(players: int, seconds: float) -> list[Row]:
-    """A row for each kind of read."""
+def reads(players: int, seconds: float, *, lead: float) -> list[Row]:
+    """A row for each kind of read; for `lead` seconds before it the same is read uncounted, as the
+    threads of a web process that has run for a while have their connections."""
     return [
         Row(
             name=f"reads {read.name}",
             shows=f"{RATE} reads/s of {read.name} in a game of {players:,} players",
-            measure=partial(measured, read=read, players=players, seconds=seconds),
+            measure=partial(measured, read=read, players=players, seconds=seconds, lead=lead),
             limit=900,
         )
         for read in READS
     ]
 
 
-def measured(rig: Rig, *, read: Read, players: int, seconds: float) -> Figures:
+def measured(rig: Rig, *, read: Read, players: int, seconds: float, lead: float) -> Figures:
     """Fill the board by SQL, build it in Redis by the first read, then read."""
     rig.ready()
     filling = time.monotonic()
@@ -92,13 +93,8 @@ def measured(rig: Rig, *, read: Read, players: int, seconds: float) -> Figures:
         raise NotRunning(f"the board was not in Redis within {BUILD_SECONDS:g} s")
     built = time.monotonic()
     rig.run(*APPLICATIONS)
-    plan = http_load.Plan(
-        port=rig.ports.web_port,
-        connections=CONNECTIONS,
-        requests=int(RATE * seconds),
-        rate=RATE,
-        paths=paths,
-    )
+    _at_rate(rig, paths, lead)
+    plan = _plan(rig, paths, seconds)
     with rig.child("tests.bench.http_load", plan) as load:
         load.hear(PATIENCE)
         meter.mark()
@@ -120,6 +116,22 @@ def measured(rig: Rig, *, read: Read, players: int, seconds: float) -> Figures:
     if set(report["statuses"]) != {"200"}:
         figures.problems.append(f"answers {report['statuses']}")
     return figures
+
+
+def _plan(rig: Rig, paths: list[str], seconds: float) -> http_load.Plan:
+    return http_load.Plan(
+        port=rig.ports.web_port,
+        connections=CONNECTIONS,
+        requests=int(RATE * seconds),
+        rate=RATE,
+        paths=paths,
+    )
+
+
+def _at_rate(rig: Rig, paths: list[str], seconds: float) -> None:
+    with rig.child("tests.bench.http_load", _plan(rig, paths, seconds)) as load:
+        load.hear(PATIENCE)
+        load.hear(seconds + PATIENCE)
 
 
 def _built(rig: Rig) -> bool:
