@@ -68,7 +68,8 @@ class Line:
     def go_on(self, seconds: float, *, quick: bool = False) -> list[Chunk]:
         """So much time passes; the chunks that were cut meanwhile. `quick`: they are applied at
         once."""
-        cuts, until = [], self.clock.now + seconds
+        cuts: list[Chunk] = []
+        until = self.clock.now + seconds
         while self.clock.now < until:
             self.come(1)
             self.bridge.step(self.clock.now)
