@@ -50,18 +50,18 @@ FULL = Sizes(
     held_rates=(10_000, 15_000),
 )
 QUICK = Sizes(
-    drain_events=100_000,
+    drain_events=60_000,
     strict_events=500,
     kafka_rates=(1_000, 3_000, 10_000),
     http_rates=(1_000, 7_000),
-    rate_seconds=8,
-    lead_seconds=3,
+    rate_seconds=6,
+    lead_seconds=2,
     connections=(16,),
     http_seconds=3,
     board_players=100_000,
-    read_seconds=4,
+    read_seconds=3,
     peer_events=10_000,
-    rebuild_events=30_000,
+    rebuild_events=20_000,
 )
 TINY = Sizes(
     drain_events=2_000,
