@@ -14,16 +14,13 @@ SECONDS: Final = 30
 _LOOKS: Final = 30_000
 
 
-def somebody_waits(locktype: str) -> bool:
-    """Whether a lock of that type is waited for: `advisory`, or `transactionid` for another
-    transaction's end."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1 FROM pg_locks WHERE locktype = %s AND NOT granted", [locktype])
-        return cursor.fetchone() is not None
+def while_uncommitted(
+    change: Callable[[], object], work: Callable[[], T], *, waits_for: str = "transactionid"
+) -> T:
+    """What `work` returns, which waits for the end of the transaction of `change`.
 
-
-def while_uncommitted(change: Callable[[], object], work: Callable[[], T]) -> T:
-    """What `work` returns, which waits for the end of the transaction of `change`."""
+    `waits_for` is the type of the lock: `advisory`, or `transactionid` for a row of the other's.
+    """
     changed, at_hand = threading.Event(), threading.Event()
 
     def hold() -> None:
@@ -45,7 +42,13 @@ def while_uncommitted(change: Callable[[], object], work: Callable[[], T]) -> T:
         holder = pool.submit(hold)
         assert changed.wait(SECONDS)
         waiter = pool.submit(wait)
-        assert any(somebody_waits("transactionid") for _ in range(_LOOKS)), "nobody waits"
+        assert any(_somebody_waits(waits_for) for _ in range(_LOOKS)), "nobody waits"
         at_hand.set()
         holder.result(SECONDS)
         return waiter.result(SECONDS)
+
+
+def _somebody_waits(locktype: str) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_locks WHERE locktype = %s AND NOT granted", [locktype])
+        return cursor.fetchone() is not None

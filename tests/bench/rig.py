@@ -29,7 +29,7 @@ from gamemetrics.stack.programs import QUEUES, Launch
 from gamemetrics.stack.run_state import DEFAULT_TOPIC, RunState
 from gamemetrics.stack.topic import answers as kafka_answers
 from gamemetrics.stack.topic import ensure_topic
-from tests.bench import database, kafka_load
+from tests.bench import database, http_load, kafka_load
 from tests.bench.child import Child
 from tests.rigs import web_probe
 from tests.rigs.postgres_server import PostgresServer
@@ -168,6 +168,12 @@ class Rig:
         if report["failed"]:
             raise NotRunning(f"Kafka did not take {report['failed']} of {events} events")
         return self.view().ends()
+
+    def request(self, plan: http_load.Plan, seconds: float) -> dict[str, Any]:
+        """Send so many requests, which may take so long; the load's report. Raises ChildFailed."""
+        with self.child("tests.bench.http_load", plan) as load:
+            load.hear(PATIENCE)
+            return load.hear(seconds + PATIENCE)
 
     def ready(self, *, warming: int = WARMING, **settings: str) -> None:
         """All our processes run with these settings, are warm and have empty tables before them."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from decimal import Decimal
 
 import pytest
 import redis
-from django.db import connection, transaction
+from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from apps.leaderboards import locks
@@ -18,7 +17,7 @@ from apps.leaderboards.services import LeaderboardsConsumer
 from apps.ledger.services import apply_chunk
 from tests.builders import GAME, chunk, event_id, record
 from tests.totals import score_of
-from tests.waiting import somebody_waits
+from tests.waiting import while_uncommitted
 
 CONSUMER = LeaderboardsConsumer()
 
@@ -91,16 +90,9 @@ def test_without_a_stamp_boards_are_read_for_each_chunk(cache: redis.Redis) -> N
 def test_a_chunk_that_waited_for_a_declaration_counts_on_the_new_board(cache: redis.Redis) -> None:
     applied(0)  # so that boards are known
 
-    def late() -> None:
-        applied(1)
-        connection.close()
-
-    worker = threading.Thread(target=late)
-    with transaction.atomic():
+    def declare() -> None:
         locks.hold_scores_still()
         store_coins()
-        worker.start()
-        while not somebody_waits("advisory"):
-            pass
-    worker.join()
+
+    while_uncommitted(declare, lambda: applied(1), waits_for="advisory")
     assert coins() == 3

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from decimal import Decimal
 from typing import Any
 
 import pytest
 import redis
-from django.db import connection, transaction
 
 from apps.contract.queues import Consumer
 from apps.hints import announce
@@ -32,7 +30,7 @@ from apps.ledger.models import ConsumerPosition
 from apps.ledger.services import apply_chunk
 from tests.builders import GAME, TOPIC_ID, chunk, event_id, record
 from tests.totals import CONSUMERS, score_of, shown
-from tests.waiting import somebody_waits
+from tests.waiting import while_uncommitted
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SAID = Said(by="operator", reason="a bot")
@@ -240,22 +238,18 @@ def test_a_log_that_is_behind_refuses_the_act(
 def test_a_score_that_waited_for_the_act_is_not_counted(played: redis.Redis) -> None:
     """A worker that remembers nobody hidden, and hears of it under the lock."""
 
-    def late() -> None:
-        try:
-            apply_chunk(CONSUMERS[Consumer.LEADERBOARDS], chunk([record(9)]))
-        finally:
-            connection.close()
-
-    worker = threading.Thread(target=late)
-    with transaction.atomic():
+    def hide() -> None:
         locks.hold_scores_still()
         HiddenPlayer.objects.create(
             game_id=GAME, board="", player_id="ada", hidden_by="a", reason="b"
         )
-        worker.start()
-        while not somebody_waits("advisory"):
-            pass
-    worker.join()
+
+    late = chunk([record(9)])
+    while_uncommitted(
+        hide,
+        lambda: apply_chunk(CONSUMERS[Consumer.LEADERBOARDS], late),
+        waits_for="advisory",
+    )
     assert score_of("ada") == (
         Decimal(7),
         Entry.objects.get(period="alltime", player_id="ada").achieved_at,

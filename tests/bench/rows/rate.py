@@ -94,7 +94,7 @@ def from_http(rig: Rig, *, rate: int, seconds: float, lead: float) -> Figures:
     rig.ready()
     batch = batch_of(rate)
     before = _posts(rig, min(rate, LEAD_RATE), batch, lead, seed=LEAD_SEED)
-    filled = _led(rig, lambda: _post(rig, before))
+    filled = _led(rig, lambda: rig.request(before, lead + PATIENCE))
     plan = _posts(rig, rate, batch, seconds)
     figures = Figures(row=f"rate http {rate}", kind="rate", offered=rate)
     with watch(rig) as watched, rig.child("tests.bench.http_load", plan) as load:
@@ -115,12 +115,6 @@ def _led(rig: Rig, send: Callable[[], object]) -> Filled:
     rig.wait_applied()
     events = sum(rig.view().ends().values()) - before
     return Filled(log=events, statistics=events)
-
-
-def _post(rig: Rig, plan: http_load.Plan) -> None:
-    with rig.child("tests.bench.http_load", plan) as load:
-        load.hear(PATIENCE)
-        load.hear(plan.requests / plan.rate + 2 * PATIENCE)
 
 
 def _posts(rig: Rig, rate: int, batch: int, seconds: float, *, seed: int = 1) -> http_load.Plan:

@@ -93,7 +93,7 @@ def measured(rig: Rig, *, read: Read, players: int, seconds: float, lead: float)
         raise NotRunning(f"the board was not in Redis within {BUILD_SECONDS:g} s")
     built = time.monotonic()
     rig.run(*APPLICATIONS)
-    _at_rate(rig, paths, lead)
+    rig.request(_plan(rig, paths, lead), lead)
     plan = _plan(rig, paths, seconds)
     with rig.child("tests.bench.http_load", plan) as load:
         load.hear(PATIENCE)
@@ -128,12 +128,6 @@ def _plan(rig: Rig, paths: list[str], seconds: float) -> http_load.Plan:
     )
 
 
-def _at_rate(rig: Rig, paths: list[str], seconds: float) -> None:
-    with rig.child("tests.bench.http_load", _plan(rig, paths, seconds)) as load:
-        load.hear(PATIENCE)
-        load.hear(seconds + PATIENCE)
-
-
 def _built(rig: Rig) -> bool:
     """Whether Redis has an order of the board, complete, and none is being built."""
     with rig.redis() as client:
@@ -151,9 +145,7 @@ def _first(rig: Rig, path: str) -> float:
         paths=[path],
         patience=BUILD_SECONDS,
     )
-    with rig.child("tests.bench.http_load", plan) as load:
-        load.hear(PATIENCE)
-        report = load.hear(BUILD_SECONDS + PATIENCE)
+    report = rig.request(plan, BUILD_SECONDS)
     if report["statuses"] != {"200": 1}:
         raise NotRunning(f"the first read was answered {report['statuses']}")
     return float(report["seconds"])
