@@ -6,8 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 import redis
+from django.test import TransactionTestCase
 
 from apps.ledger.cache import client
+from tests.emptying import truncate_filled
 
 
 # Here, not in tests/services.py: pytest-django is registered after that plugin and would win.
@@ -16,6 +18,14 @@ def django_db_modify_db_settings(
     django_db_modify_db_settings_parallel_suffix: None, postgres: str
 ) -> None:
     """Only a test that asks for the database starts PostgreSQL."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_emptying() -> Iterator[None]:
+    """A test that commits leaves an empty database, as with Django's own teardown."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", truncate_filled)
+        yield
 
 
 @pytest.fixture
