@@ -9,7 +9,7 @@ import redis
 from django.test import TransactionTestCase
 
 from apps.ledger.cache import client
-from tests.emptying import truncate_filled
+from tests.emptying import empty
 
 
 # Here, not in tests/services.py: pytest-django is registered after that plugin and would win.
@@ -24,7 +24,7 @@ def django_db_modify_db_settings(
 def quick_emptying() -> Iterator[None]:
     """A test that commits leaves an empty database, as with Django's own teardown."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(TransactionTestCase, "_fixture_teardown", truncate_filled)
+        patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _: empty())
         yield
 
 

@@ -9,7 +9,7 @@ from tests.acceptance.streams import Event, Totals, expected, lichess, stream
 from tests.services import Stack, new_stack
 from tests.stack_homes import discard
 
-EVENTS = 500  # of each kind
+EVENTS = 1_000  # of each kind
 # A task and a commit for every event and queue: 15 s here alone, minutes on a crowded machine.
 STRICT_SECONDS = 280
 

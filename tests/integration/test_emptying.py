@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from apps.leaderboards.models import Board
-from tests.emptying import KEPT, filled, truncate_filled
+from tests.emptying import KEPT, empty, filled
 
 
 @pytest.mark.django_db(transaction=True)
@@ -21,5 +21,5 @@ def test_a_test_finds_what_migrate_left_and_nothing_else() -> None:
         periods=["alltime"],
     )
     assert filled() > KEPT
-    truncate_filled(None)
+    empty()
     assert filled() == KEPT

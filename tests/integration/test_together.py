@@ -22,6 +22,7 @@ from apps.ledger.models import AppliedChunk
 from apps.ledger.services import ChunkConsumer, apply_chunk
 from apps.stats.services import StatsConsumer
 from tests.builders import CAST, chunk, record, refused
+from tests.emptying import empty
 from tests.totals import CONSUMERS, Totals, totals
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -113,12 +114,7 @@ def surprising(chance: Random) -> list[list[Chunk]]:
 def test_sharing_a_message_changes_no_row(name: Consumer, seed: int, cache: redis.Redis) -> None:
     carried = surprising(Random(seed))
     together = outcome_of(carried, name, shared=True)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "TRUNCATE events, player_statistics, player_statistics_daily, player_sessions,"
-            " game_statistics, game_statistics_daily, dlq_events, stats_applied_events,"
-            " leaderboards_applied_events, leaderboards, applied_chunks CASCADE"
-        )
+    empty()
     assert outcome_of(carried, name, shared=False) == together
 
 

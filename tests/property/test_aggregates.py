@@ -26,14 +26,10 @@ from apps.stats.rebuild import rebuild
 from apps.stats.selectors import of_players
 from tests.arriving import GAMES, Meanwhile, Stream
 from tests.builders import CAST
+from tests.emptying import empty
 from tests.totals import totals
 
 pytestmark = pytest.mark.django_db(transaction=True)
-TABLES = """
-TRUNCATE events, stats_applied_events, player_statistics, player_statistics_daily, player_sessions,
-         game_statistics, game_statistics_daily, stats_builds, stats_build_events, applied_chunks,
-         consumer_positions, stat_definitions, player_aggregates
-"""
 # A pointer, and the same in SQL.
 POINTERS = {
     "/v": "data->'v'",
@@ -128,8 +124,7 @@ def drawn(chance: random.Random, name: str) -> Definition:
 
 
 def started(seed: int) -> Stream:
-    with connection.cursor() as cursor:
-        cursor.execute(TABLES)
+    empty()
     return Stream(chance=random.Random(seed))
 
 

@@ -18,15 +18,11 @@ from apps.stats.rebuild import rebuild
 from apps.stats.selectors import of_players
 from tests.arriving import GAMES, Meanwhile, Stream
 from tests.builders import CAST
+from tests.emptying import empty
 from tests.faults import oracle_sql
 from tests.totals import totals
 
 pytestmark = pytest.mark.django_db(transaction=True)
-TABLES = """
-TRUNCATE events, stats_applied_events, player_statistics, player_statistics_daily, player_sessions,
-         game_statistics, game_statistics_daily, stats_builds, stats_build_events, applied_chunks,
-         consumer_positions
-"""
 DAMAGES = (
     "DELETE FROM player_statistics WHERE player_id = 'ada'",
     "UPDATE player_statistics SET total_events = total_events + 1, sessions = 0",
@@ -62,8 +58,7 @@ def damaged(chance: random.Random, game_id: str | None) -> None:
 
 
 def started(seed: int) -> Stream:
-    with connection.cursor() as cursor:
-        cursor.execute(TABLES)
+    empty()
     stream = Stream(chance=random.Random(seed))
     for _ in range(8):
         stream.apply()
