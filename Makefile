@@ -17,7 +17,8 @@ SOAK ?=
 PUBLISH ?=
 yes = $(filter 1 yes true,$(1))
 
-BOOTSTRAP_PYTHON ?= $(or $(shell command -v python3.11 2>/dev/null),python3)
+# Any Python 3, before there is an environment; which one makes it is chosen by speed.
+ANY_PYTHON = $(or $(BOOTSTRAP_PYTHON),$(shell command -v python3.11 2>/dev/null),python3)
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.requirements-installed
@@ -32,7 +33,7 @@ up: $(READY) ## start PostgreSQL, Redis, Kafka and the application; ports: WEB_P
 	@$(STACK) up
 
 down: ## stop all of it; CLEAN=1 also deletes the data
-	@$(firstword $(wildcard $(BIN)/python) $(BOOTSTRAP_PYTHON)) -m gamemetrics.stack.down $(if $(filter 1 yes true,$(CLEAN)),--clean)
+	@$(firstword $(wildcard $(BIN)/python) $(ANY_PYTHON)) -m gamemetrics.stack.down $(if $(filter 1 yes true,$(CLEAN)),--clean)
 
 status: $(READY) ## what runs, on which ports, and where it logs
 	@$(STACK) status
@@ -63,10 +64,8 @@ lint: $(READY) ## style, types and the direction of imports
 
 # The stamp comes last, so that an interrupted install is done again.
 $(READY): requirements.txt requirements-dev.txt
-	@$(BOOTSTRAP_PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null || \
-	  { echo "gamemetrics needs Python 3.11: no python3.11 on PATH (or set BOOTSTRAP_PYTHON)" >&2; exit 1; }
 	@echo "installing into $(VENV) (once, and when requirements*.txt change)"
-	@test -x $(BIN)/python || $(BOOTSTRAP_PYTHON) -m venv $(VENV)
+	@test -x $(BIN)/python || $(ANY_PYTHON) -m gamemetrics.stack.interpreter $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 

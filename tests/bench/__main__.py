@@ -11,7 +11,7 @@ from gamemetrics.stack.layout import PROJECT_ROOT
 from tests.bench import targets
 from tests.bench.catalogue import chosen, long_rows, rows
 from tests.bench.figures import Figures
-from tests.bench.publish import publish
+from tests.bench.publish import NotPublished, publish
 from tests.bench.report import save, table
 from tests.bench.runner import Run
 from tests.bench.sizes import FULL, QUICK, TINY
@@ -26,16 +26,17 @@ SIZES = {"full": FULL, "quick": QUICK, "tiny": TINY}
 def main() -> int:
     asked = _arguments()
     if asked.publish:
-        print("\n".join(f"wrote {path}" for path in publish(RESULTS)))
-        return 0
+        return _publish()
     sizes = SIZES[asked.size]
     long = long_rows(sizes, growing=asked.growth, soaking=asked.soak)
     wanted = chosen(long or rows(sizes), asked.rows)
     if not wanted:
         print(f"no row begins with any of {', '.join(asked.rows)}", file=sys.stderr)
         return 2
-    parts = ("bench", *(("growth",) if asked.growth else ()), *(("soak",) if asked.soak else ()))
-    results = RESULTS / f"{'-'.join(parts)}.json"
+    # A few rows do not take the place of a whole run, which may have taken an hour.
+    kinds = {"growth": asked.growth, "soak": asked.soak, "rows": bool(asked.rows)}
+    name = "-".join(["bench", *(kind for kind, is_so in kinds.items() if is_so)])
+    results = RESULTS / f"{name}.json"
     tell = console.opened()
     began_at = datetime.now(UTC).isoformat(timespec="seconds")
     sweep()
@@ -61,6 +62,15 @@ def main() -> int:
                 print(aligned([targets.HEADINGS, *told]))
             print(f"commit {commit()}; all figures are in {results}")
     return 1 if any(figures.problems for figures in measured) else 0
+
+
+def _publish() -> int:
+    try:
+        print("\n".join(f"wrote {path}" for path in publish(RESULTS)))
+    except NotPublished as problem:
+        print(problem, file=sys.stderr)
+        return 1
+    return 0
 
 
 def _arguments() -> argparse.Namespace:

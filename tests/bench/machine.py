@@ -12,6 +12,7 @@ from typing import Any, Final
 import confluent_kafka
 
 from gamemetrics.stack import applications, kafka, kafka_jars
+from gamemetrics.stack.interpreter import is_optimised
 from tests.bench import database
 from tests.bench.rig import Rig
 from tests.rigs.results import commit
@@ -49,7 +50,7 @@ def _versions(rig: Rig) -> dict[str, str]:
         told: Mapping[str, Any] = client.info("server")
     jars = kafka_jars.cached(os.environ).name
     return {
-        "python": platform.python_version(),
+        "python": _python(),
         "postgresql": str(rig.postgres.sql("SHOW server_version")[0][0]),
         "kafka": jars.split("-")[1],
         "redis": str(told["redis_version"]),
@@ -57,6 +58,10 @@ def _versions(rig: Rig) -> dict[str, str]:
         "librdkafka": confluent_kafka.libversion()[0],
         **{name: version(name) for name in PACKAGES},
     }
+
+
+def _python() -> str:
+    return platform.python_version() + ("" if is_optimised() else ", built without optimisations")
 
 
 def _settings(rig: Rig) -> dict[str, Any]:

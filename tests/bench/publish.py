@@ -1,4 +1,4 @@
-"""The kept figures as docs/performance.md shows them: two tables and three pictures."""
+"""The kept figures as docs/performance.md shows them: tables of each run and three pictures."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ import msgspec
 
 from gamemetrics.stack.layout import PROJECT_ROOT
 from tests.bench import memory, plots, targets
+from tests.bench.catalogue import long_rows, rows
 from tests.bench.figures import Figures
 from tests.bench.report import GROUPS, HEADINGS, cells
+from tests.bench.sizes import FULL
 
 PAGE: Final = PROJECT_ROOT / "docs" / "performance.md"
 IMAGES: Final = PROJECT_ROOT / "docs" / "images"
-BEGIN, END = "<!-- figures: make bench PUBLISH=1 -->", "<!-- /figures -->"
 PICTURES: Final = {
     "performance-latency.svg": (plots.latency, "Latency against the offered rate"),
     "performance-cpu.svg": (plots.cpu, "CPU an event, by process"),
     "performance-drain.svg": (plots.drains, "Drained events a second, beside the peers'"),
 }
 FIRST: Final = HEADINGS[: HEADINGS.index("CPU") + 1]
-# Runs that are published together, and what each is called.
+# A run's file, and what its figures are called on the page.
 RUNS: Final = {
     "bench": "All rows",
     "bench-growth": "Growth",
@@ -31,27 +32,55 @@ RUNS: Final = {
 }
 
 
-def publish(results: Path) -> list[Path]:
-    """Write the page's figures and its pictures from the runs that are there; the files written.
+class NotPublished(Exception):
+    """The page stays as it is."""
 
-    Raises FileNotFoundError where there is no run of all rows.
+
+def publish(results: Path, page: Path = PAGE, images: Path = IMAGES) -> list[Path]:
+    """Write the figures of each run that is there in its place on the page, and the pictures of the
+    run of all rows; the files written. A run that is not there keeps the figures it has.
+
+    Raises NotPublished: a run lacks rows, or there is none, or the page has no place for it.
     """
-    kept = json.loads((results / "bench.json").read_text())
-    rows = read(kept)
-    written = [PAGE]
-    for name, (draw, _) in PICTURES.items():
-        (IMAGES / name).write_text(draw(rows))
-        written.append(IMAGES / name)
-    parts = [pictures()]
-    for name, title in RUNS.items():
-        path = results / f"{name}.json"
-        if path.exists():
-            parts.append(section(title, json.loads(path.read_text())))
-    text = PAGE.read_text()
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    PAGE.write_text(f"{before}{BEGIN}\n\n" + "\n\n".join(parts) + f"\n\n{END}{after}")
+    runs = {
+        name: json.loads(path.read_text())
+        for name in RUNS
+        if (path := results / f"{name}.json").exists()
+    }
+    if not runs:
+        raise NotPublished(f"no run in {results}")
+    for name, kept in runs.items():
+        if lacking := missing(name, kept):
+            raise NotPublished(f"{name}.json is not a whole run: without {', '.join(lacking)}")
+    text, written = page.read_text(), [page]
+    for name, kept in runs.items():
+        parts = [section(RUNS[name], kept)]
+        if name == "bench":
+            parts = [pictures(), *parts]
+            for picture, (draw, _) in PICTURES.items():
+                (images / picture).write_text(draw(read(kept)))
+                written.append(images / picture)
+        text = placed(text, name, "\n\n".join(parts))
+    page.write_text(text)
     return written
+
+
+def missing(name: str, kept: dict[str, Any]) -> list[str]:
+    """The rows of a full run that this one has not, be it shorter, chosen or ended before."""
+    full = long_rows(FULL, growing=name == "bench-growth", soaking=name == "bench-soak")
+    there = {figures["row"] for figures in kept["rows"]}
+    wanted = [row.name for row in full or rows(FULL)]
+    return wanted if kept["size"] != "full" else [row for row in wanted if row not in there]
+
+
+def placed(text: str, name: str, figures: str) -> str:
+    """The page with these figures between the marks of the run."""
+    begin, end = f"<!-- figures: {name} -->", f"<!-- /figures: {name} -->"
+    before, found, rest = text.partition(begin)
+    _, closed, after = rest.partition(end)
+    if not (found and closed):
+        raise NotPublished(f"the page has no {begin} with its {end}")
+    return f"{before}{begin}\n\n{figures}\n\n{end}{after}"
 
 
 def read(kept: dict[str, Any]) -> list[Figures]:
@@ -65,26 +94,26 @@ def pictures() -> str:
 
 def section(title: str, kept: dict[str, Any]) -> str:
     """One run: on what it was measured, its table, and its CPU and memory by process."""
-    rows, machine, versions = read(kept), kept["machine"], kept["versions"]
+    measured, machine, versions = read(kept), kept["machine"], kept["versions"]
     described = (
         f"{title}: commit `{kept['commit']}`, {kept['began_at']}, `{kept['size']}` run on"
         f" {machine['cores']} cores ({machine['processor']}), {machine['memory_gib']} GiB;"
         f" PostgreSQL {versions['postgresql']}, Apache Kafka {versions['kafka']}, Redis"
         f" {versions['redis']}, Python {versions['python']}."
     )
-    met = targets.lines(rows)
+    met = targets.lines(measured)
     aims = [_markdown(targets.HEADINGS, met)] if met else []
-    return "\n\n".join((described, latencies(rows), costs(rows), *aims))
+    return "\n\n".join((described, latencies(measured), costs(measured), *aims))
 
 
-def latencies(rows: Sequence[Figures]) -> str:
+def latencies(measured: Sequence[Figures]) -> str:
     """What is in the terminal's table but the parts of the CPU."""
-    lines = [dict(zip(HEADINGS, cells(row), strict=True)) for row in rows]
+    lines = [dict(zip(HEADINGS, cells(row), strict=True)) for row in measured]
     names = (*FIRST, "WAL", "foreign", "work", "wake", "result")
     return _markdown(names, ([line[name] for name in names] for line in lines))
 
 
-def costs(rows: Sequence[Figures]) -> str:
+def costs(measured: Sequence[Figures]) -> str:
     """CPU microseconds an event and MiB, by process."""
     names = ("row", *GROUPS, "total", "generator", "observer")
     return _markdown(
@@ -96,7 +125,7 @@ def costs(rows: Sequence[Figures]) -> str:
                 _both(row.cpu_total, sum(memory.by_group(row.memory).values())),
                 *(f"{row.beside.get(name, 0):,.0f}" for name in names[-2:]),
             ]
-            for row in rows
+            for row in measured
             if row.cpu
         ),
     )
