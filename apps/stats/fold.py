@@ -40,6 +40,7 @@ _TOTAL: Final = """sum(n)::bigint AS total_events,
            jsonb_object_agg(event_type, n) AS event_breakdown,
            min(first_at) AS first_event_at, max(last_at) AS last_event_at,
            count(*) AS types, min(event_type) AS event_type"""
+_COLUMNS: Final = "total_events, event_breakdown, first_event_at, last_event_at, types, event_type"
 _FOUND: Final = by_key.found("s", "t", "player_id", "game_id")
 _FOUND_DAY: Final = by_key.found("s", "t", "player_id", "day", within="game_id")
 _STORED: Final = """s.player_id, s.game_id, s.total_events, s.event_breakdown, s.first_event_at,
@@ -95,21 +96,28 @@ WITH records AS MATERIALIZED (
     FROM fresh GROUP BY game_id, player_id, day, event_type
 ), days AS MATERIALIZED (
   SELECT row_number() OVER (ORDER BY game_id COLLATE "C", player_id COLLATE "C", day) AS place,
+         count(*) OVER (PARTITION BY game_id COLLATE "C", player_id COLLATE "C") AS of_player,
          t.*, coalesce(s.n, 0) AS sessions
     FROM (SELECT game_id, player_id, day, {_TOTAL}
             FROM by_type GROUP BY game_id, player_id, day) AS t
     LEFT JOIN (SELECT game_id, player_id, day, count(*) AS n FROM day_sessions
                 GROUP BY game_id, player_id, day) AS s USING (game_id, player_id, day)
 ), totals AS MATERIALIZED (
-  SELECT row_number() OVER (ORDER BY game_id COLLATE "C", player_id COLLATE "C") AS place,
-         t.*, coalesce(s.n, 0) AS sessions, {versions.FRESH} AS version
-    FROM (SELECT game_id, player_id, {_TOTAL}
-            FROM (SELECT game_id, player_id, event_type, sum(n)::bigint AS n,
+  SELECT t.*, coalesce(s.n, 0) AS sessions, {versions.FRESH} AS version
+    FROM (SELECT place, game_id, player_id, {_COLUMNS} FROM days WHERE of_player = 1
+           UNION ALL
+          SELECT place, game_id, player_id, {_TOTAL}
+            FROM (SELECT m.place, game_id, player_id, event_type, sum(n)::bigint AS n,
                          min(first_at) AS first_at, max(last_at) AS last_at
-                    FROM by_type GROUP BY game_id, player_id, event_type) AS types
-           GROUP BY game_id, player_id) AS t
+                    FROM by_type
+                    JOIN (SELECT min(place) AS place, game_id, player_id FROM days
+                           WHERE of_player > 1 GROUP BY game_id, player_id) AS m
+                   USING (game_id, player_id)
+                   GROUP BY m.place, game_id, player_id, event_type) AS types
+           GROUP BY place, game_id, player_id) AS t
     LEFT JOIN (SELECT game_id, player_id, count(*) AS n FROM all_sessions
                 GROUP BY game_id, player_id) AS s USING (game_id, player_id)
+   ORDER BY place
 ), updated AS (
   UPDATE player_statistics AS s SET {_UPDATED}, version = {versions.next_of("s", "t")}
     FROM totals AS t WHERE {_FOUND}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Final
 
 import pytest
@@ -13,7 +14,7 @@ from apps.contract.queues import Consumer
 from apps.ledger.services import apply_chunk
 from apps.stats.fold import FOLD
 from apps.stats.models import PlayerStatistics, PlayerStatisticsDaily
-from tests.builders import GAME, chunk, record
+from tests.builders import GAME, NOW, chunk, record
 from tests.plans import explained, rows_read, scans
 from tests.totals import CONSUMERS, events_of, games
 from tests.waiting import while_uncommitted
@@ -112,3 +113,36 @@ def test_a_breakdown_takes_one_type_or_several(cache: redis.Redis) -> None:
     row, day = PlayerStatistics.objects.get(), PlayerStatisticsDaily.objects.get()
     assert row.event_breakdown == day.event_breakdown == {"login": 4, "logout": 1, "buy": 1}
     assert row.total_events == day.total_events == 6
+
+
+def test_players_of_one_day_and_of_several_have_one_total_each(cache: redis.Redis) -> None:
+    before = NOW - timedelta(days=1)
+    happened = [
+        ("ada", "login", NOW),
+        ("bob", "login", before),
+        ("bob", "buy", NOW),
+        ("bob", "login", NOW),
+        ("cyd", "login", before),
+    ]
+    for first in (0, 10):  # inserted, then added to
+        apply_chunk(
+            STATS,
+            chunk(
+                [
+                    record(first + number, player_id=player, event_type=name, data="{}", at=at)
+                    for number, (player, name, at) in enumerate(happened)
+                ]
+            ),
+        )
+    found = {row.player_id: row for row in PlayerStatistics.objects.all()}
+    assert {player: row.event_breakdown for player, row in found.items()} == {
+        "ada": {"login": 2},
+        "bob": {"login": 4, "buy": 2},
+        "cyd": {"login": 2},
+    }
+    spans = {player: (row.first_event_at, row.last_event_at) for player, row in found.items()}
+    assert spans == {"ada": (NOW, NOW), "bob": (before, NOW), "cyd": (before, before)}
+    days = PlayerStatisticsDaily.objects.order_by("player_id", "day")
+    assert list(days.values_list("player_id", "total_events")) == [
+        *(("ada", 2), ("bob", 2), ("bob", 4), ("cyd", 2))
+    ]
