@@ -18,7 +18,7 @@ PUBLISH ?=
 yes = $(filter 1 yes true,$(1))
 
 # Any Python 3, before there is an environment; which one makes it is chosen by speed.
-ANY_PYTHON = $(or $(BOOTSTRAP_PYTHON),$(shell command -v python3.11 2>/dev/null),python3)
+ANY_PYTHON = $(firstword $(shell command -v python3.11 python3 2>/dev/null) $(BOOTSTRAP_PYTHON) python3)
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.requirements-installed
