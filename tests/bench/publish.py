@@ -13,6 +13,7 @@ from gamemetrics.stack.layout import PROJECT_ROOT
 from tests.bench import memory, plots, targets
 from tests.bench.catalogue import long_rows, rows
 from tests.bench.figures import Figures
+from tests.bench.marks import NoPlace, between
 from tests.bench.report import GROUPS, HEADINGS, cells
 from tests.bench.sizes import FULL
 
@@ -52,17 +53,17 @@ def publish(results: Path, page: Path = PAGE, images: Path = IMAGES) -> list[Pat
     for name, kept in runs.items():
         if lacking := missing(name, kept):
             raise NotPublished(f"{name}.json is not a whole run: without {', '.join(lacking)}")
-    text, written = page.read_text(), [page]
+    text = page.read_text()
     for name, kept in runs.items():
-        parts = [section(RUNS[name], kept)]
-        if name == "bench":
-            parts = [pictures(), *parts]
-            for picture, (draw, _) in PICTURES.items():
-                (images / picture).write_text(draw(read(kept)))
-                written.append(images / picture)
-        text = placed(text, name, "\n\n".join(parts))
-    page.write_text(text)
-    return written
+        text = placed(text, name, section(RUNS[name], kept))
+    drawn = {}
+    if "bench" in runs:
+        measured = read(runs["bench"])
+        drawn = {images / name: draw(measured) for name, (draw, _) in PICTURES.items()}
+    written = {page: text, **drawn}
+    for path, content in written.items():
+        path.write_text(content)
+    return list(written)
 
 
 def missing(name: str, kept: dict[str, Any]) -> list[str]:
@@ -74,13 +75,13 @@ def missing(name: str, kept: dict[str, Any]) -> list[str]:
 
 
 def placed(text: str, name: str, figures: str) -> str:
-    """The page with these figures between the marks of the run."""
+    """The page with these figures, and the pictures of all rows, between the marks of the run."""
     begin, end = f"<!-- figures: {name} -->", f"<!-- /figures: {name} -->"
-    before, found, rest = text.partition(begin)
-    _, closed, after = rest.partition(end)
-    if not (found and closed):
-        raise NotPublished(f"the page has no {begin} with its {end}")
-    return f"{before}{begin}\n\n{figures}\n\n{end}{after}"
+    shown = f"{pictures()}\n\n{figures}" if name == "bench" else figures
+    try:
+        return between(text, begin, end, f"\n\n{shown}\n\n")
+    except NoPlace as problem:
+        raise NotPublished(f"the page: {problem}") from problem
 
 
 def read(kept: dict[str, Any]) -> list[Figures]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from gamemetrics.stack.layout import PROJECT_ROOT
+from tests.bench.marks import between
 from tests.bench.scaling_model import COSTS_FILE, KINDS, Model, connections, costs_of, model_of_file
 from tests.bench.scaling_picture import Bar, picture
 
@@ -110,7 +111,7 @@ def markdown(rows: Iterator[Sequence[str]]) -> str:
 
 
 def written(text: str, model: Model) -> str:
-    """The document with its tables computed anew, each between its two marks."""
+    """The document with its tables computed anew, each between its two marks. Raises NoPlace."""
     bars = reach(model)
     tables = {
         "parameters": parameters(model),
@@ -119,16 +120,9 @@ def written(text: str, model: Model) -> str:
         "memory": memory(model),
     }
     for name, rows in tables.items():
-        text = _replaced(text, f"<!-- computed: {name} -->\n", markdown(rows))
+        mark = f"<!-- computed: {name} -->\n"
+        text = between(text, mark, "<!-- end -->", f"{markdown(rows)}\n")
     return text
-
-
-def _replaced(text: str, mark: str, table: str) -> str:
-    if text.count(mark) != 1:
-        raise ValueError(f"{DOCUMENT} has to have {mark.strip()} once")
-    before, _, rest = text.partition(mark)
-    _, end, after = rest.partition("<!-- end -->")
-    return f"{before}{mark}{table}\n{end}{after}"
 
 
 def main() -> None:
