@@ -15,6 +15,7 @@ def rows(sizes: Sizes) -> list[Row]:
         # Beside the drains that they are compared with: half an hour later the machine is another.
         *peers.rows(sizes.peer_events),
         *rate.rates("kafka", sizes.kafka_rates, sizes.rate_seconds, lead=sizes.lead_seconds),
+        *rate.rates("single", sizes.single_rates, sizes.rate_seconds, lead=sizes.lead_seconds),
         *rate.held(sizes.held_rates, sizes.held_seconds, lead=sizes.lead_seconds),
         *rate.rates("http", sizes.http_rates, sizes.rate_seconds, lead=sizes.lead_seconds),
         *http.alone(sizes.connections, sizes.http_seconds),

@@ -12,6 +12,7 @@ class Sizes:
     drain_events: int
     strict_events: int
     kafka_rates: tuple[int, ...]
+    single_rates: tuple[int, ...]
     http_rates: tuple[int, ...]
     rate_seconds: float
     lead_seconds: float
@@ -38,7 +39,9 @@ FULL = Sizes(
     drain_events=300_000,
     strict_events=3_000,
     kafka_rates=RATES,
-    http_rates=RATES,
+    single_rates=(1_000, 3_000, 10_000),
+    # 7,000 is what is aimed at.
+    http_rates=tuple(sorted({*RATES, 7_000})),
     rate_seconds=30,
     lead_seconds=10,
     connections=(1, 16, 64),
@@ -53,6 +56,7 @@ QUICK = Sizes(
     drain_events=60_000,
     strict_events=500,
     kafka_rates=(1_000, 3_000, 10_000),
+    single_rates=(),
     http_rates=(1_000, 7_000),
     rate_seconds=6,
     lead_seconds=2,
@@ -67,6 +71,7 @@ TINY = Sizes(
     drain_events=2_000,
     strict_events=60,
     kafka_rates=(200,),
+    single_rates=(200,),
     http_rates=(200,),
     rate_seconds=2,
     lead_seconds=1,

@@ -62,17 +62,19 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
 def test_every_row_is_measured_and_counts_what_it_sent(told: Told) -> None:
     assert [row.problems for row in told.measured.values()] == [[]] * len(told.measured)
     assert list(told.measured) == [
-        *("drain", "drain log", "rate kafka 200", "rate http 200", "http single 2", "reads top-25"),
-        *("rebuild leaderboards", "rebuild stats", "soak", "strict"),
+        *("drain", "drain log", "rate kafka 200", "rate single 200", "rate http 200"),
+        *("http single 2", "reads top-25", "rebuild leaderboards", "rebuild stats"),
+        *("soak", "strict"),
     ]
     sent = {name: row.events for name, row in told.measured.items()}
     assert sent["drain"] == TINY.drain_events
     assert sent["strict"] == TINY.strict_events
-    assert sent["rate kafka 200"] == sent["rate http 200"] == 200 * TINY.rate_seconds
+    for entry in ("kafka", "single", "http"):
+        assert sent[f"rate {entry} 200"] == 200 * TINY.rate_seconds
 
 
 def test_a_rate_has_the_latency_of_each_of_its_events(told: Told) -> None:
-    for entry in ("kafka", "http"):
+    for entry in ("kafka", "single", "http"):
         row = told.measured[f"rate {entry} 200"]
         assert row.latency["committed"].keys() == {"logging", "stats", "leaderboards", "all"}
         assert row.latency["readable"].keys() == {"stats", "leaderboards", "all"}
@@ -117,7 +119,7 @@ def test_the_file_says_what_ran_where_and_is_read_back(told: Told) -> None:
 def test_table_and_pictures_show_the_rows(told: Told) -> None:
     found = read(told.kept)
     assert all(name in told.shown for name in told.measured)
-    assert told.lines[0].startswith("1/10 drain")
+    assert told.lines[0].startswith("1/11 drain")
     for draw in (latency, cpu, drains):
         assert draw(found).startswith("<svg ")
     assert "from HTTP" in latency(found) and "gamemetrics" in drains(found)

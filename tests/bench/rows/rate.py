@@ -32,9 +32,9 @@ DRAIN: Final = 240.0
 
 
 def rates(entry: str, offered: Iterable[int], seconds: float, *, lead: float) -> list[Row]:
-    """A row for each rate; `entry` is where events come in: `kafka` or `http`. `lead` are the
-    seconds before it, at up to 3,000/s."""
-    measure = {"kafka": from_kafka, "http": from_http}[entry]
+    """A row for each rate; `entry` is where events come in: `kafka`, `single` (Kafka, each event at
+    a time of its own) or `http`. `lead` are the seconds before it, at up to 3,000/s."""
+    measure = {"kafka": from_kafka, "single": singly, "http": from_http}[entry]
     return [
         Row(
             name=f"rate {entry} {rate}",
@@ -63,17 +63,32 @@ def batch_of(rate: int) -> int:
 
 
 def _shows(entry: str, rate: int, seconds: float) -> str:
-    how = "from Kafka" if entry == "kafka" else f"by POST, batches of {batch_of(rate)},"
+    how = {
+        "kafka": f"to Kafka, in batches of {batch_of(rate)},",
+        "single": "to Kafka, each at a time of its own,",
+        "http": f"by POST, in batches of {batch_of(rate)},",
+    }[entry]
     return f"{rate:,} events/s {how} for {seconds:g} s"
 
 
 def from_kafka(rig: Rig, *, rate: int, seconds: float, lead: float) -> Figures:
-    """The pipeline behind the API: a producer writes what the API would."""
+    """The pipeline behind the API: a producer writes what the API would, when it would."""
+    return _from_producer(rig, rate, batch_of(rate), seconds, lead)
+
+
+def singly(rig: Rig, *, rate: int, seconds: float, lead: float) -> Figures:
+    """As from Kafka, but every event is due by itself: the most requests that a rate can make."""
+    return _from_producer(rig, rate, 1, seconds, lead)
+
+
+def _from_producer(rig: Rig, rate: int, batch: int, seconds: float, lead: float) -> Figures:
     rig.ready()
-    before = min(rate, LEAD_RATE)
-    filled = _led(rig, lambda: rig.produce(int(before * lead), rate=float(before), seed=LEAD_SEED))
+    before = float(min(rate, LEAD_RATE))
+    filled = _led(
+        rig, lambda: rig.produce(int(before * lead), rate=before, batch=batch, seed=LEAD_SEED)
+    )
     plan = kafka_load.Plan(
-        servers=rig.servers, topic=rig.topic, events=int(rate * seconds), rate=rate
+        servers=rig.servers, topic=rig.topic, events=int(rate * seconds), rate=rate, batch=batch
     )
     figures = Figures(row=f"rate kafka {rate}", kind="rate", offered=rate)
     with watch(rig) as watched, rig.child("tests.bench.kafka_load", plan) as load:
@@ -85,6 +100,7 @@ def from_kafka(rig: Rig, *, rate: int, seconds: float, lead: float) -> Figures:
             figures.problems.append(f"Kafka did not take {report['failed']} events")
         judge(figures, watched, starts_at, seconds)
         figures.notes["generator_late_p99_ms"] = round(report["late_p99"] * 1000, 2)
+        figures.notes["batch"] = batch
     figures.problems += counts(rig, figures.events, filled)
     return figures
 
