@@ -28,6 +28,7 @@ SHORT: Final = {
     "worker-leaderboards": "w: boards",
 }
 AIM_MS: Final = 50.0
+OURS: Final = "gamemetrics"
 ENTRIES: Final = (("kafka", "from Kafka"), ("http", "from HTTP"))
 TOP, BOTTOM, PANEL, GAP = 76, 300, 330, 70
 
@@ -100,11 +101,12 @@ def drains(rows: Sequence[Figures]) -> str:
     for place, row in enumerate(found):
         y = 48 + place * 34
         width = max(2.0, row.done / widest * 380)
-        colour = COLOURS["postgres"] if row.kind == "drain" else COLOURS["kafka"]
         # Ours tell what each consumer did.
         done = row.notes.get("by_consumer", {})
         jobs = row.notes.get("jobs", [one.value for one in Consumer if one.value in done])
-        name = row.notes.get("name", "gamemetrics")
+        name = row.notes.get("name", OURS)
+        # The product scaled out is a peer of its own kind.
+        colour = COLOURS["postgres" if name.startswith(OURS) else "kafka"]
         drawing.text(312, y + 8, name[:52], anchor="end")
         drawing.text(312, y + 21, ", ".join(jobs), anchor="end", kind="soft")
         drawing.bar(320, y, width, 20, colour, f"{name}: {row.done:,.0f}/s")
@@ -139,8 +141,13 @@ def _places(drawing: Drawing, left: float, rows: Sequence[Figures]) -> list[floa
     """Where each rate stands, evenly apart; its number is written below."""
     places = [left + PANEL * (number + 0.5) / len(rows) for number in range(len(rows))]
     for x, row in zip(places, rows, strict=True):
-        drawing.text(x, BOTTOM + 16, f"{row.offered:,.0f}", anchor="middle", kind="soft")
+        drawing.text(x, BOTTOM + 16, _short(row.offered or 0), anchor="middle", kind="soft")
     return places
+
+
+def _short(rate: float) -> str:
+    """So short that eight of them stand beside each other."""
+    return f"{rate / 1000:g}k" if rate >= 1000 else f"{rate:g}"
 
 
 def _stack(drawing: Drawing, x: float, row: Figures, scale: float) -> None:
