@@ -79,7 +79,7 @@ class Load:
                 "compression.type": "lz4",
                 "linger.ms": 2,
                 "queue.buffering.max.messages": 200_000,
-                # A report of each event would cost the machine more than sending it.
+                # A call for each event would cost the machine that is measured some of its time.
                 "delivery.report.only.error": True,
                 "on_delivery": self._failed,
                 "log_level": 0,

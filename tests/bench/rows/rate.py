@@ -77,7 +77,7 @@ def from_kafka(rig: Rig, *, rate: int, seconds: float, lead: float) -> Figures:
 
 
 def singly(rig: Rig, *, rate: int, seconds: float, lead: float) -> Figures:
-    """As from Kafka, but every event is due by itself: the most requests that a rate can make."""
+    """As from Kafka, but every event is due by itself, so hardly two share a request."""
     return _from_producer(rig, rate, 1, seconds, lead)
 
 
