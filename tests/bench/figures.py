@@ -6,10 +6,13 @@ from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil
-from typing import Any
+from typing import Any, Final
 
 from tests.bench.memory import Memory
 from tests.bench.probe import Probe
+
+# Where the events of a rate come in, as its row's name has it and as a reader is told.
+ENTRIES: Final = {"kafka": "Kafka", "http": "HTTP"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

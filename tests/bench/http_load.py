@@ -23,6 +23,7 @@ from tests.bench.child import plan_of
 from tests.bench.events import GAMES, PLAYERS, Source
 from tests.bench.figures import Quantiles
 from tests.bench.http_client import Pool
+from tests.bench.timetable import Timetable
 
 TRIAL: Final = 10  # requests, from which the time to make all is guessed
 # Bodies of a closed loop, over and over: nothing consumes what it sends.
@@ -73,7 +74,7 @@ class Load:
         self._took: list[float] = []
         self._late: list[float] = []
         self._pool = Pool(HOST, plan.port, plan.connections)
-        self._starts_at = 0.0
+        self._timetable = Timetable(events=plan.requests, rate=plan.rate)
         self._ended_at = 0.0
         self._counting = True
         self._cpu_before = 0.0
@@ -95,7 +96,7 @@ class Load:
 
     def _fill(self, report: Report) -> Report:
         report.answered = len(self._took)
-        report.seconds = max(0.0, self._ended_at - self._starts_at)
+        report.seconds = max(0.0, self._ended_at - self._timetable.starts_at)
         report.statuses = {str(status): n for status, n in self._pool.statuses.items()}
         if self._took:
             report.answer = Quantiles.of(self._took)
@@ -113,29 +114,28 @@ class Load:
         trial = Source(seed=plan.seed, games=plan.games, players=plan.players)
         for _ in range(TRIAL):
             trial.body(plan.batch, began)
-        self._starts_at = time.time() + 0.5 + 1.5 * count * (time.time() - began) / TRIAL
-        return [_post(self._source.body(plan.batch, self._due(number))) for number in range(count)]
-
-    def _due(self, number: int) -> float:
-        rate = self._plan.rate
-        return self._starts_at + (number / rate if rate else 0.0)
+        self._timetable.starts_at = time.time() + 0.5 + 1.5 * count * (time.time() - began) / TRIAL
+        return [
+            _post(self._source.body(plan.batch, self._timetable.due(number)))
+            for number in range(count)
+        ]
 
     async def _open_loop(self, requests: list[bytes]) -> int:
         """Each request when it is due, however many are not answered; how many were sent."""
         of_turn = cycle(requests)
         total = self._plan.requests
         answered = asyncio.Event()
-        self._starts_at = max(self._starts_at, time.time() + 0.05)
+        self._timetable.starts_at = max(self._timetable.starts_at, time.time() + 0.05)
         self._begin()
-        await asyncio.sleep(max(0.0, self._starts_at - time.time()))
+        await asyncio.sleep(max(0.0, self._timetable.starts_at - time.time()))
         for number in range(total):
-            due = self._due(number)
+            due = self._timetable.due(number)
             wait = due - time.time()
             if wait > 0:
                 await asyncio.sleep(wait)
             self._late.append(time.time() - due)
             self._pool.send(next(of_turn), self._noted(due, answered.set))
-        deadline = self._due(total) + self._plan.patience
+        deadline = self._timetable.due(total) + self._plan.patience
         while len(self._took) < total and time.time() < deadline:
             answered.clear()
             try:
@@ -161,7 +161,7 @@ class Load:
         await asyncio.sleep(WARMING_SECONDS)
         self._took.clear()
         self._pool.statuses.clear()
-        self._starts_at, sent = time.time(), 0
+        self._timetable.starts_at, sent = time.time(), 0
         self._begin()
         await asyncio.sleep(self._plan.seconds)
         self._counting = False
@@ -171,7 +171,7 @@ class Load:
     def _begin(self) -> None:
         """Say when the stretch begins that counts."""
         self._cpu_before = _cpu()
-        print(json.dumps({"starts_at": self._starts_at}), flush=True)
+        print(json.dumps({"starts_at": self._timetable.starts_at}), flush=True)
 
     def _noted(self, since: float, then: Callable[[], None]) -> Callable[[int], None]:
         def answered(status: int) -> None:

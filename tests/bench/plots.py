@@ -7,7 +7,7 @@ from math import ceil, log10
 from typing import Final
 
 from apps.contract.queues import Consumer
-from tests.bench.figures import Figures, Quantiles
+from tests.bench.figures import ENTRIES, Figures, Quantiles
 from tests.bench.report import GROUPS
 from tests.bench.svg import Drawing
 
@@ -29,7 +29,6 @@ SHORT: Final = {
 }
 AIM_MS: Final = 50.0
 OURS: Final = "gamemetrics"
-ENTRIES: Final = (("kafka", "from Kafka"), ("http", "from HTTP"))
 TOP, BOTTOM, PANEL, GAP = 76, 300, 330, 70
 
 
@@ -42,7 +41,7 @@ def rates_of(rows: Sequence[Figures], entry: str) -> list[Figures]:
 def latency(rows: Sequence[Figures]) -> str:
     """Due to committed in all three, against the offered rate; the scale of time is logarithmic."""
     drawing = _two_panels("Latency from due to committed in all three consumers, ms")
-    values = [quantiles(row) for entry, _ in ENTRIES for row in rates_of(rows, entry)]
+    values = [quantiles(row) for entry in ENTRIES for row in rates_of(rows, entry)]
     highest = max((found.p99 for found in values), default=100.0)
     decades = max(2, ceil(log10(highest)))
 
@@ -50,9 +49,11 @@ def latency(rows: Sequence[Figures]) -> str:
         share = log10(max(1.0, milliseconds)) / decades
         return BOTTOM - share * (BOTTOM - TOP)
 
-    for panel, (entry, title) in enumerate(ENTRIES):
+    for panel, (entry, name) in enumerate(ENTRIES.items()):
         left = 60 + panel * (PANEL + GAP)
-        _grid(drawing, left, title, [(10.0**n, height(10.0**n)) for n in range(decades + 1)])
+        _grid(
+            drawing, left, f"from {name}", [(10.0**n, height(10.0**n)) for n in range(decades + 1)]
+        )
         drawing.line(left, height(AIM_MS), left + PANEL, height(AIM_MS), "aim")
         drawing.text(left + PANEL, height(AIM_MS) - 4, "50 ms", anchor="end", kind="soft")
         found = rates_of(rows, entry)
@@ -75,15 +76,15 @@ def cpu(rows: Sequence[Figures]) -> str:
     """CPU an event by process, stacked, at each offered rate."""
     drawing = _two_panels("CPU an event, microseconds, without the generator")
     # An idle process costs the same at any rate: at low ones its share hides everything else.
-    found = {entry: [r for r in rates_of(rows, entry) if _worth(r)] for entry, _ in ENTRIES}
+    found = {entry: [r for r in rates_of(rows, entry) if _worth(r)] for entry in ENTRIES}
     highest = max((row.cpu_total for each in found.values() for row in each), default=100.0)
     step = _step(highest)
     top = ceil(highest / step) * step
     scale = (BOTTOM - TOP) / top
-    for panel, (entry, title) in enumerate(ENTRIES):
+    for panel, (entry, name) in enumerate(ENTRIES.items()):
         left = 60 + panel * (PANEL + GAP)
         marks = [(n * step, BOTTOM - n * step * scale) for n in range(int(top / step) + 1)]
-        _grid(drawing, left, title, marks)
+        _grid(drawing, left, f"from {name}", marks)
         for x, row in zip(_places(drawing, left, found[entry]), found[entry], strict=True):
             _stack(drawing, x, row, scale)
     names = [(SHORT.get(group, group), COLOURS[group]) for group in GROUPS if group != "peer"]

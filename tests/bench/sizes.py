@@ -12,7 +12,6 @@ class Sizes:
     drain_events: int
     strict_events: int
     kafka_rates: tuple[int, ...]
-    single_rates: tuple[int, ...]
     http_rates: tuple[int, ...]
     rate_seconds: float
     lead_seconds: float
@@ -22,6 +21,7 @@ class Sizes:
     read_seconds: float
     peer_events: int
     rebuild_events: int
+    single_rates: tuple[int, ...] = ()
     held_rates: tuple[int, ...] = ()
     held_seconds: float = 60.0
     growth_events: int = 60_000
@@ -56,7 +56,6 @@ QUICK = Sizes(
     drain_events=60_000,
     strict_events=500,
     kafka_rates=(1_000, 3_000, 10_000),
-    single_rates=(),
     http_rates=(1_000, 7_000),
     rate_seconds=6,
     lead_seconds=2,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class Timetable:
     """`rate` in events a second, 0: all at once. The events of a `batch` are due together.
 
-    `starts_at` in seconds since 1970.
+    `starts_at` in seconds since 1970. Where requests are sent, each is an event here.
     """
 
     events: int

@@ -90,7 +90,7 @@ def _from_producer(rig: Rig, rate: int, batch: int, seconds: float, lead: float)
     plan = kafka_load.Plan(
         servers=rig.servers, topic=rig.topic, events=int(rate * seconds), rate=rate, batch=batch
     )
-    figures = Figures(row=f"rate kafka {rate}", kind="rate", offered=rate)
+    figures = Figures(row="", kind="rate", offered=rate)
     with watch(rig) as watched, rig.child("tests.bench.kafka_load", plan) as load:
         starts_at = float(load.hear(PATIENCE + plan.events / 10_000)["starts_at"])
         watched.meter.mark()
@@ -112,7 +112,7 @@ def from_http(rig: Rig, *, rate: int, seconds: float, lead: float) -> Figures:
     before = _posts(rig, min(rate, LEAD_RATE), batch, lead, seed=LEAD_SEED)
     filled = _led(rig, lambda: rig.request(before, lead + PATIENCE))
     plan = _posts(rig, rate, batch, seconds)
-    figures = Figures(row=f"rate http {rate}", kind="rate", offered=rate)
+    figures = Figures(row="", kind="rate", offered=rate)
     with watch(rig) as watched, rig.child("tests.bench.http_load", plan) as load:
         starts_at = float(load.hear(PATIENCE + plan.requests * batch / 10_000)["starts_at"])
         watched.meter.mark()
