@@ -40,9 +40,9 @@ def bridge_settings(env: Environment) -> BridgeSettings:
     linger_ms = env.integer("BRIDGE_LINGER_MS", 25, at_least=0, at_most=1_000)
     return BridgeSettings(
         policy=CutPolicy(
-            max_events=env.integer("BRIDGE_CHUNK_EVENTS", 500, at_least=1, at_most=5_000),
+            max_events=env.integer("BRIDGE_CHUNK_EVENTS", 5_000, at_least=1, at_most=5_000),
             max_bytes=env.integer(
-                "BRIDGE_CHUNK_BYTES", 512 * 1024, at_least=1024, at_most=16 * 1024 * 1024
+                "BRIDGE_CHUNK_BYTES", 2 * 1024 * 1024, at_least=1024, at_most=16 * 1024 * 1024
             ),
             linger=linger_ms / 1000,
         )

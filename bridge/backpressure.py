@@ -9,10 +9,11 @@ from bridge.inflight import Window
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Bounds:
-    """How much may be in flight. Events bound memory and what a crash repeats; chunks bound the
+    """How much may be in flight. Events bound what a crash repeats, bytes memory, and chunks the
     queues in strict mode, where every event is a chunk."""
 
     events: int
+    bytes: int
     chunks: int
 
     def pause(self, window: Window, partitions: int, *, paused: bool) -> bool:
@@ -21,7 +22,11 @@ class Bounds:
         It goes on below half of its share: a pause empties the client's prefetch, so pauses
         must be rare.
         """
-        used = max(window.events() / self.events, len(window.chunks) / self.chunks) * partitions
+        used = partitions * max(
+            window.events() / self.events,
+            window.bytes() / self.bytes,
+            len(window.chunks) / self.chunks,
+        )
         return used > 0.5 if paused else used >= 1.0
 
     def room(self, chunks_in_flight: int, chunk_events: int) -> int:

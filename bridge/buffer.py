@@ -15,9 +15,6 @@ from apps.contract.queues import Consumer
 # before it the ledger has not been asked yet. With more of them the queues would hold what larger
 # chunks do in less time (docs/decisions/0046).
 CUTS_IN_FLIGHT: Final = 2
-# Full chunks that share a message at most: what a transaction costs by itself is little beside so
-# many events, and a message that fails is taken chunk by chunk all the same.
-SHARED_CHUNKS: Final = 3
 # Of a linger: what the broker kept back for one linger is not to miss a cut by a hair, and wait for
 # the next.
 STEP: Final = 0.8
@@ -31,17 +28,15 @@ LONGEST: Final = 0.5
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CutPolicy:
-    """When chunks are closed; seconds."""
+    """When chunks are closed; seconds.
+
+    A chunk is full only where there is a backlog, and the larger it is, the less an event costs:
+    its events fold to fewer rows (docs/decisions/0056).
+    """
 
     max_events: int
     max_bytes: int
     linger: float
-
-    @property
-    def message_events(self) -> int:
-        """How many events the chunks of one message may have together; strictly one where a chunk
-        is one event."""
-        return 1 if self.max_events == 1 else self.max_events * SHARED_CHUNKS
 
     def pause(self, cuts_in_flight: float) -> float:
         """How long after the last cut of all partitions the next may be.

@@ -62,6 +62,11 @@ class InFlight:
         return self.chunk.next_offset - self.chunk.first_offset
 
     @property
+    def bytes(self) -> int:
+        """Of what it carries, nearly: its records are one byte a character but for other scripts."""
+        return len(self.chunk.records) + sum(len(refused.raw) for refused in self.chunk.refused)
+
+    @property
     def oldest(self) -> float | None:
         """Epoch seconds at which the chunk's oldest event was accepted."""
         return min(self.chunk.accepted_at, default=None)
@@ -116,6 +121,9 @@ class Window:
     def events(self) -> int:
         """How many offsets are in flight."""
         return sum(held.size for held in self.chunks.values())
+
+    def bytes(self) -> int:
+        return sum(held.bytes for held in self.chunks.values())
 
     def expired(self, now: float) -> Iterator[Unsent]:
         """What is to be published now: new chunks and those whose lease is over, in order."""

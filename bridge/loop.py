@@ -179,7 +179,7 @@ class Bridge:
                 return  # the rest is still due in the next pass
 
     def _send(self, batch: Sequence[Unsent], now: float) -> bool:
-        messages = shared(batch, self.settings.policy.message_events)
+        messages = shared(batch, self.settings.policy.max_events)
         try:
             self.courier.send(
                 [

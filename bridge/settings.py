@@ -8,7 +8,7 @@ from typing import Final
 from bridge.backpressure import Bounds
 from bridge.buffer import CutPolicy
 
-BOUNDS: Final = Bounds(events=20_000, chunks=400)
+BOUNDS: Final = Bounds(events=40_000, bytes=24 * 1024 * 1024, chunks=400)
 RETRY_SECONDS: Final = 1.0
 # The least between two passes while something is on its way, and for how long one may wait when
 # nothing is.
@@ -17,7 +17,8 @@ IDLE_SECONDS: Final = 0.1
 # What one pass may spend on sending. In strict mode a poll can bring thousands of chunks, and
 # until they are all sent no position would move and no partition be paused.
 PUBLISH_SECONDS: Final = 0.1
-# Messages of one round trip to the broker, some 20 MB where all are of the greatest size.
+# Messages of one round trip to the broker, some 80 MB where all are of the greatest size and nothing
+# in them can be compressed.
 BATCH_MESSAGES: Final = 30
 
 

@@ -28,7 +28,7 @@ from tests.builders import CAST, OTHER_TOPIC_ID, TOPIC, TOPIC_ID, event_text, ka
 PASSES = 3_000
 CHUNKED = BridgeSettings(
     policy=CutPolicy(max_events=7, max_bytes=100_000, linger=0.0),
-    bounds=Bounds(events=40, chunks=12),
+    bounds=Bounds(events=40, bytes=100_000, chunks=12),
     ledger_interval=0.0,
     position_interval=0.0,
     commit_interval=0.0,
@@ -37,7 +37,7 @@ CHUNKED = BridgeSettings(
 )
 STRICT = BridgeSettings(
     policy=CutPolicy(max_events=1, max_bytes=100_000, linger=0.0),
-    bounds=Bounds(events=40, chunks=12),
+    bounds=Bounds(events=40, bytes=100_000, chunks=12),
     ledger_interval=0.0,
     position_interval=0.0,
     commit_interval=0.0,

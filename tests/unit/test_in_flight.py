@@ -193,8 +193,21 @@ def test_a_partition_waits_beyond_its_share_until_half_of_it_is_done(
         size = events - chunks + 1 if number == 0 else 1
         first = 1_000 * number
         window.add(chunk([record(first)], next_offset=first + size), EVERYONE)
-    bounds = Bounds(events=100, chunks=10)
+    bounds = Bounds(events=100, bytes=1_000_000, chunks=10)
     assert bounds.pause(window, 2, paused=paused) is pause
+
+
+def test_a_partition_waits_beyond_its_share_of_bytes() -> None:
+    window = Window()
+    window.add(chunk([record(0)], refused=[refused(1, b"x" * 600)]), EVERYONE)
+    size = window.bytes()
+    assert size > 600
+    for bytes_, pause in ((2 * size, True), (2 * size + 2, False)):
+        bounds = Bounds(events=100, bytes=bytes_, chunks=10)
+        assert bounds.pause(window, 2, paused=False) is pause
+    for consumer in EVERYONE:
+        window.done(consumer, 0, 2)
+    assert window.bytes() == 0
 
 
 def test_a_consumer_is_behind_if_its_queue_holds_as_many_messages_as_are_waited_for() -> None:
