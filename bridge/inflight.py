@@ -63,7 +63,7 @@ class InFlight:
 
     @property
     def bytes(self) -> int:
-        """Of what it carries, nearly: its records are one byte a character but for other scripts."""
+        """Of what it carries, about: a character of its records is taken to be a byte."""
         return len(self.chunk.records) + sum(len(refused.raw) for refused in self.chunk.refused)
 
     @property

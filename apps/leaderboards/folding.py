@@ -127,8 +127,8 @@ class Rows:
     """Deltas as `EntryQuerySet.merge` takes them.
 
     A delta has player_id, score, achieved_at, moved and `part`, and event_id under LATEST; a scope
-    is game_id, board, period, period_start and descending of one period of that part. So a delta
-    that counts in four periods travels once.
+    is game_id, board, period, period_start and descending of one period of that part, and whether
+    its changed entries are to be told. So a delta that counts in four periods travels once.
     """
 
     scopes: list[dict[str, Any]] = field(default_factory=list)
@@ -191,6 +191,7 @@ def _scopes(number: int, definition: Definition, starts: Starts) -> list[dict[st
             "period": period,
             "period_start": start,
             "descending": definition.order is Order.DESC,
+            "told": False,
         }
         for period, start in starts
     ]

@@ -146,7 +146,8 @@ class EntryQuerySet(models.QuerySet["Entry"]):
     """Set-based writes."""
 
     def merge(self, operator: Operator, rows: Rows) -> list[tuple[Any, ...]]:
-        """Merge the deltas into the entries of their scopes; the changed rows, in no order.
+        """Merge the deltas into the entries of their scopes; of those that are to be told, the
+        changed rows, in no order.
 
         Times are text as PostgreSQL writes it. Raises what PostgreSQL raises.
         """

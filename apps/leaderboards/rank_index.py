@@ -85,6 +85,14 @@ class Place(NamedTuple):
         return f"{self.version} {member}", double, member
 
 
+class Untold(NamedTuple):
+    """Players of a board's period whose entries may have changed, in rows that nobody asked for:
+    Redis seemed not to keep up its order."""
+
+    scope: BoardPeriod
+    player_ids: Sequence[str]
+
+
 def places_of(
     rows: Iterable[Sequence[Any]], generations: Mapping[tuple[str, str], int]
 ) -> Iterator[Place]:
@@ -126,11 +134,10 @@ def put(places: Iterable[Place]) -> None:
     begins later reads it from PostgreSQL. Raises CacheUnavailable.
     """
     scopes = _newest(places)
-    sure = [scope for scope in scopes if scope in _kept_up]
     with outages():
-        wanted = sure + _held_or_built([scope for scope in scopes if scope not in _kept_up])
-        for scope, kept_up in zip(wanted, _put(scopes, wanted), strict=True):
-            (_kept_up.add if kept_up else _kept_up.discard)(scope)
+        wanted = _held_or_built(scopes)
+        for scope, still in zip(wanted, _put(scopes, wanted), strict=True):
+            (_kept_up.add if still else _kept_up.discard)(scope)
     if len(_kept_up) > _MOST:
         _kept_up.clear()
 
@@ -156,14 +163,30 @@ def _newest(places: Iterable[Place]) -> dict[BoardPeriod, dict[str, Place]]:
     return scopes
 
 
-def _held_or_built(scopes: Sequence[BoardPeriod]) -> list[BoardPeriod]:
-    if not scopes:
-        return []
-    pipeline = client().pipeline(transaction=False)
+def seems_kept_up(scope: BoardPeriod) -> bool:
+    """Whether this process found Redis to keep up the order when it wrote to it last."""
+    return scope in _kept_up
+
+
+def kept_up(scopes: Iterable[BoardPeriod]) -> set[BoardPeriod]:
+    """Those whose order Redis holds or builds now. Raises CacheUnavailable."""
+    with outages():
+        return set(_held_or_built(set(scopes)))
+
+
+def _held_or_built(scopes: Iterable[BoardPeriod]) -> list[BoardPeriod]:
+    """Of those that seem to be kept up it is not asked."""
+    found: list[BoardPeriod] = []
+    unsure: list[BoardPeriod] = []
     for scope in scopes:
-        _, players, _, building = scope.keys()
-        pipeline.exists(players, building)
-    return [scope for scope, there in zip(scopes, pipeline.execute(), strict=True) if there]
+        (found if scope in _kept_up else unsure).append(scope)
+    if unsure:
+        pipeline = client().pipeline(transaction=False)
+        for scope in unsure:
+            _, players, _, building = scope.keys()
+            pipeline.exists(players, building)
+        found += [scope for scope, there in zip(unsure, pipeline.execute(), strict=True) if there]
+    return found
 
 
 def _put(

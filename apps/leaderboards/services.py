@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from apps.contract.chunk import Record, decode_records
 from apps.contract.queues import Consumer
 from apps.hints import announce
 from apps.leaderboards import rank_index, selectors
-from apps.leaderboards.folding import Deltas, Scored, scores
+from apps.leaderboards.folding import Deltas, Rows, Scored, scores
 from apps.leaderboards.known_boards import KnownBoards, Memory
 from apps.leaderboards.models import Entry, LeaderboardsAppliedEvent
-from apps.leaderboards.rank_index import Place
+from apps.leaderboards.rank_index import BoardPeriod, Place, Untold
 from apps.leaderboards.ruling import rule
 from apps.ledger.failures import EventRefused
 from apps.ledger.services import Applied
@@ -39,8 +40,8 @@ class LeaderboardsConsumer:
         )
 
     def refresh(self, changes: list[Any]) -> None:
-        rank_index.put(changes)
-        announce.boards_changed(place.scope for place in changes)
+        show(changes)
+        announce.boards_changed(change.scope for change in changes)
 
     def changes_of(self, records: str) -> list[Any]:
         decoded = decode_records(records)
@@ -116,16 +117,56 @@ def _merge_events(
     )
 
 
-def merge(deltas: Deltas) -> list[Place]:
-    """Write the deltas; the places that changed."""
+def merge(deltas: Deltas) -> list[Place | Untold]:
+    """Write the deltas; the places that changed, and where others may have."""
     generations = {key: found.definition.generation for key, found in deltas.boards.items()}
-    return [
-        place
-        for operator in deltas.operators()
-        for place in rank_index.places_of(
-            Entry.objects.merge(operator, deltas.rows(operator)), generations
+    changes: list[Place | Untold] = []
+    for operator in deltas.operators():
+        rows = deltas.rows(operator)
+        changes += _untold(rows, generations)
+        changes += rank_index.places_of(Entry.objects.merge(operator, rows), generations)
+    return changes
+
+
+def _untold(rows: Rows, generations: Mapping[tuple[str, str], int]) -> Iterator[Untold]:
+    """Ask for the rows of the scopes that seem to be kept up in Redis; the other scopes."""
+    players: defaultdict[int, list[str]] = defaultdict(list)
+    for delta in rows.deltas:
+        players[delta["part"]].append(delta["player_id"])
+    for row in rows.scopes:
+        scope = BoardPeriod(
+            game_id=row["game_id"],
+            board=row["board"],
+            period=row["period"],
+            period_start=rank_index.moment(row["period_start"]),
+            generation=generations[row["game_id"], row["board"]],
         )
-    ]
+        row["told"] = rank_index.seems_kept_up(scope)
+        if not row["told"]:
+            yield Untold(scope, players[row["part"]])
+
+
+def show(changes: Iterable[Place | Untold]) -> None:
+    """After the commit: keep up the orders that Redis holds or builds. Raises CacheUnavailable.
+
+    What was not told, but is of an order that is kept up after all, is read as it stands now.
+    """
+    places: list[Place] = []
+    untold: list[Untold] = []
+    for change in changes:
+        if isinstance(change, Place):
+            places.append(change)
+        else:
+            untold.append(change)
+    if untold and (kept_up := rank_index.kept_up(change.scope for change in untold)):
+        touched = {
+            (scope.game_id, scope.period_start, player_id)
+            for scope, player_ids in untold
+            if scope in kept_up
+            for player_id in player_ids
+        }
+        places += (place for place in selectors.places(touched) if place.scope in kept_up)
+    rank_index.put(places)
 
 
 def _places(boards: KnownBoards, records: Iterable[Record]) -> list[Place]:

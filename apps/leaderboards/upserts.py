@@ -57,16 +57,20 @@ def _insert(*, named: bool) -> str:
         (", event_id", ", d.event_id", ", event_id uuid") if named else ("", "", "")
     )
     return f"""
-INSERT INTO leaderboards AS l (game_id, board, period, period_start, player_id, score, rank_key,
-                               achieved_at, moved, version{column})
+WITH scopes AS MATERIALIZED (
+  SELECT * FROM json_to_recordset(%(scopes)s) AS s(
+         part int, game_id text, board text, period text, period_start timestamptz,
+         descending boolean, told boolean)
+), merged AS (
+INSERT INTO leaderboards AS l (
+       game_id, board, period, period_start, player_id, score, rank_key, achieved_at, moved,
+       version{column})
 SELECT s.game_id, s.board, s.period, s.period_start, d.player_id, d.score,
        CASE WHEN s.descending THEN -d.score ELSE d.score END, d.achieved_at, d.moved,
        {versions.FRESH}{value}
   FROM json_to_recordset(%(deltas)s) AS d(
        part int, player_id text, score numeric, achieved_at timestamptz, moved boolean{typed})
-  JOIN json_to_recordset(%(scopes)s) AS s(
-       part int, game_id text, board text, period text, period_start timestamptz,
-       descending boolean) ON s.part = d.part
+  JOIN scopes AS s ON s.part = d.part
  ORDER BY d.player_id COLLATE "C", s.game_id COLLATE "C", s.board COLLATE "C",
        s.period COLLATE "C", s.period_start
     ON CONFLICT (player_id, game_id, board, period, period_start) DO UPDATE SET
@@ -74,10 +78,16 @@ SELECT s.game_id, s.board, s.period, s.period_start, d.player_id, d.score,
 
 
 _INSERT: Final = _insert(named=False)
-# Times as text: psycopg2 would make a datetime of every value.
+# Times as text: psycopg2 would make a datetime of every value. Of most periods nobody reads the
+# order, and to take in their rows was half of a worker's time.
 _RETURNING: Final = """
-RETURNING l.game_id, l.board, l.period, l.period_start::text, l.player_id, l.rank_key,
-          l.achieved_at::text, l.version
+RETURNING l.game_id, l.board, l.period, l.period_start, l.player_id, l.rank_key, l.achieved_at,
+          l.version
+)
+SELECT game_id, board, period, period_start::text, player_id, rank_key, achieved_at::text, version
+  FROM merged
+ WHERE (game_id, board, period, period_start) IN (
+       SELECT game_id, board, period, period_start FROM scopes WHERE told)
 """
 _REPLACE: Final = f"""
        score = EXCLUDED.score, rank_key = EXCLUDED.rank_key, achieved_at = EXCLUDED.achieved_at,

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from apps.leaderboards import rank_index, rank_reads
+from apps.leaderboards import rank_reads
 from apps.leaderboards.folding import Deltas, Scored
 from apps.leaderboards.models import Board
 from apps.leaderboards.ranks import RankMode
 from apps.leaderboards.rules import Definition, Operator, Order, default_definition
-from apps.leaderboards.services import merge
+from apps.leaderboards.services import merge, show
 from apps.ledger import cache
 from tests.builders import GAME, board, minutes
 from tests.redis_servers import nobody_there
@@ -89,7 +89,7 @@ def score(definition: Definition, player_id: str, points: Decimal, *, minute: in
     """A score as the consumer writes it, to PostgreSQL and to Redis."""
     deltas = Deltas()
     deltas.add(Scored(definition, player_id, minutes(minute), points))
-    rank_index.put(merge(deltas))
+    show(merge(deltas))
 
 
 def settled(definition: Definition) -> None:

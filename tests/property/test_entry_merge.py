@@ -19,6 +19,7 @@ from apps.leaderboards.periods import EPOCH, Period
 from apps.leaderboards.rank_index import BoardPeriod
 from apps.leaderboards.rules import Definition, Operator, Order, merge, standing
 from apps.leaderboards.services import merge as write
+from apps.leaderboards.services import show
 from tests.builders import CAST, GAME, board, minutes
 from tests.totals import top, top_from_rows
 
@@ -52,7 +53,7 @@ def written(definition: Definition, found: list[list[Attempt]]) -> None:
         deltas = Deltas()
         for player_id, score, at, named in batch:
             deltas.add(Scored(definition, player_id, at, score, _kept(definition.operator, named)))
-        rank_index.put(write(deltas))
+        show(write(deltas))
 
 
 def _kept(operator: Operator, named: str) -> str:
