@@ -17,7 +17,7 @@ IDLE_SECONDS: Final = 0.1
 # What one pass may spend on sending. In strict mode a poll can bring thousands of chunks, and
 # until they are all sent no position would move and no partition be paused.
 PUBLISH_SECONDS: Final = 0.1
-# Messages of one round trip to the broker, some 80 MB where all are of the greatest size and can not
+# Messages of one round trip to the broker, some 80 MB where all are of the greatest size and cannot
 # be compressed.
 BATCH_MESSAGES: Final = 30
 

@@ -37,3 +37,10 @@ def rows_read(plan: dict[str, Any], table: str) -> int:
         (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]
         for node in scans(plan, table)
     )
+
+
+def rows_compared(plan: dict[str, Any]) -> int:
+    """Pairs of rows that joins looked at in vain."""
+    return sum(
+        node.get("Rows Removed by Join Filter", 0) * node["Actual Loops"] for node in nodes(plan)
+    )

@@ -57,6 +57,8 @@ _VALUES: Final = "total_events, event_breakdown, first_event_at, last_event_at, 
 # count is what this chunk adds: it had none before. Claims are noted for a build that is open and
 # whose builder lives; without one that costs a look into an empty index. Definitions of aggregates
 # are read here, under the lock, so none appears or changes between a claim and its commit.
+# `of_player < 2`, not `= 1`: the planner takes that for one row, and has what is inserted compared
+# with all totals, pair by pair.
 FOLD: Final = Prepared(
     "fold_statistics",
     {"records": "json"},
@@ -104,7 +106,7 @@ WITH records AS MATERIALIZED (
                 GROUP BY game_id, player_id, day) AS s USING (game_id, player_id, day)
 ), totals AS MATERIALIZED (
   SELECT t.*, coalesce(s.n, 0) AS sessions, {versions.FRESH} AS version
-    FROM (SELECT place, game_id, player_id, {_COLUMNS} FROM days WHERE of_player = 1
+    FROM (SELECT place, game_id, player_id, {_COLUMNS} FROM days WHERE of_player < 2
            UNION ALL
           SELECT place, game_id, player_id, {_TOTAL}
             FROM (SELECT m.place, game_id, player_id, event_type, sum(n)::bigint AS n,

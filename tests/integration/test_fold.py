@@ -15,7 +15,7 @@ from apps.ledger.services import apply_chunk
 from apps.stats.fold import FOLD
 from apps.stats.models import PlayerStatistics, PlayerStatisticsDaily
 from tests.builders import GAME, NOW, chunk, record
-from tests.plans import explained, rows_read, scans
+from tests.plans import explained, rows_compared, rows_read, scans
 from tests.totals import CONSUMERS, events_of, games
 from tests.waiting import while_uncommitted
 
@@ -67,6 +67,23 @@ def test_a_fold_that_was_planned_on_empty_tables_reads_the_rows_of_its_players_a
     assert rows_read(plan, "player_statistics") == 10
     # Of this day there is no row yet; those of other days are not looked at.
     assert rows_read(plan, "player_statistics_daily") == 0
+
+
+@pytest.mark.parametrize("days", [1, 2])
+def test_new_players_are_not_compared_with_one_another(cache: redis.Redis, days: int) -> None:
+    """A join of the new with all in nested loops: 2 s for a chunk of 4,000 players."""
+    fold("ada", first=0)  # prepares the statement
+    crowd = [
+        record(
+            1 + number, player_id=f"new-{number // days}", at=NOW - timedelta(days=number % days)
+        )
+        for number in range(600)
+    ]
+    with connection.cursor() as cursor, transaction.atomic():
+        cursor.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+        plan = explained(cursor, f"EXECUTE {FOLD.name}(%s)", [encode_records(crowd)])["Plan"]
+    assert rows_compared(plan) < len(crowd)
+    assert PlayerStatistics.objects.count() == 1 + 600 // days
 
 
 def _events(player_id: str) -> tuple[int, int]:
