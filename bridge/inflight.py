@@ -13,7 +13,7 @@ from apps.contract.chunk import Chunk
 from apps.contract.queues import Consumer
 from bridge.buffer import for_consumer
 
-FIRST_LEASE: Final = 10.0  # seconds; a chunk takes some tens of ms
+FIRST_LEASE: Final = 10.0  # seconds; a small chunk takes some tens of ms, a full one half a second
 LONGEST_LEASE: Final = 60.0
 # A chunk that kills its worker is isolated by its sixth message (apps/ledger/crashes.py). So many
 # come without growing pauses; how many copies wait is bounded by the queue's depth, not by this.
