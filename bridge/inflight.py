@@ -56,15 +56,17 @@ class InFlight:
 
     chunk: Chunk
     leases: dict[Consumer, Lease] = field(default_factory=dict)
+    # Of what it carries, about: a character of its records is taken to be a byte. Counted once:
+    # each pass asks for it, in strict mode of hundreds of chunks.
+    bytes: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        refused = sum(len(one.raw) for one in self.chunk.refused)
+        self.bytes = len(self.chunk.records) + refused
 
     @property
     def size(self) -> int:
         return self.chunk.next_offset - self.chunk.first_offset
-
-    @property
-    def bytes(self) -> int:
-        """Of what it carries, about: a character of its records is taken to be a byte."""
-        return len(self.chunk.records) + sum(len(refused.raw) for refused in self.chunk.refused)
 
     @property
     def oldest(self) -> float | None:

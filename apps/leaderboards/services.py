@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from apps.contract.chunk import Record, decode_records
@@ -128,8 +128,9 @@ def merge(deltas: Deltas) -> list[Place | Untold]:
     return changes
 
 
-def _untold(rows: Rows, generations: Mapping[tuple[str, str], int]) -> Iterator[Untold]:
+def _untold(rows: Rows, generations: Mapping[tuple[str, str], int]) -> list[Untold]:
     """Ask for the rows of the scopes that seem to be kept up in Redis; the other scopes."""
+    untold: list[Untold] = []
     players: defaultdict[int, list[str]] = defaultdict(list)
     for delta in rows.deltas:
         players[delta["part"]].append(delta["player_id"])
@@ -143,7 +144,8 @@ def _untold(rows: Rows, generations: Mapping[tuple[str, str], int]) -> Iterator[
         )
         row["told"] = rank_index.seems_kept_up(scope)
         if not row["told"]:
-            yield Untold(scope, players[row["part"]])
+            untold.append(Untold(scope, players[row["part"]]))
+    return untold
 
 
 def show(changes: Iterable[Place | Untold]) -> None:
