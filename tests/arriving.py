@@ -13,6 +13,7 @@ from apps.contract.chunk import Record
 from apps.contract.queues import Consumer
 from apps.ledger.models import ConsumerPosition
 from apps.ledger.services import apply_chunk
+from apps.stats.selectors import of_player
 from tests.arrivals import elsewhere
 from tests.builders import CAST, TOPIC_ID, chunk, record
 from tests.totals import CONSUMERS
@@ -43,6 +44,8 @@ class Stream:
         if logged:
             self.log()
         apply_chunk(CONSUMERS[Consumer.STATS], chunk(records))
+        # Somebody reads now and then, so that there are copies to be kept up.
+        of_player(self.chance.choice(CAST), self.chance.choice(GAMES))
 
     def log(self) -> None:
         for records in self.due:

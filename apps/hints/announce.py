@@ -1,7 +1,7 @@
 """Tell over Redis pub/sub what a chunk changed, if anybody listens.
 
 Called after the Redis write. Costs one question each DEAF_SECONDS while nobody listens, and one
-pipeline a chunk for the games that are watched. It never fails: a hint is worth no retry.
+pipeline a chunk for the games that are watched. Redis is not waited for: a hint is worth no retry.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, Protocol
 
@@ -31,6 +31,9 @@ from apps.ledger.cache import client
 logger = logging.getLogger(__name__)
 # Seconds of silence after Redis refused or did not answer: listeners look by themselves, too.
 _AFTER_TROUBLE: Final = 5.0
+
+
+Pair = tuple[str, str]  # player_id, game_id
 
 
 class Scope(Protocol):
@@ -106,19 +109,29 @@ def boards_changed(scopes: Iterable[Scope]) -> None:
     )
 
 
-def players_changed(totals: Iterable[Totals]) -> None:
-    """These players' statistics have changed in Redis."""
+def players_changed(
+    pairs: Iterable[Pair], totals: Callable[[list[Pair]], Sequence[Totals]]
+) -> None:
+    """The statistics of these (player_id, game_id) have changed; `totals` reads some, for a hint.
+
+    Raises what `totals` raises.
+    """
     watched = _audience.games()
     if not watched:
         return
-    changed: dict[str, list[Totals]] = defaultdict(list)
-    for one in totals:
-        if one.game_id in watched:
-            changed[one.game_id].append(one)
-    _publish({game_id: _of_players(found) for game_id, found in changed.items()})
+    changed: dict[str, list[Pair]] = defaultdict(list)
+    for pair in pairs:
+        if pair[1] in watched:
+            changed[pair[1]].append(pair)
+    _publish(
+        {
+            game_id: _of_players(totals(found[:MAX_PLAYERS]), len(found))
+            for game_id, found in changed.items()
+        }
+    )
 
 
-def _of_players(totals: list[Totals]) -> Hint:
+def _of_players(named: Sequence[Totals], changed: int) -> Hint:
     return Hint(
         players=tuple(
             PlayerTotal(
@@ -127,9 +140,9 @@ def _of_players(totals: list[Totals]) -> Hint:
                 total_events=one.total_events,
                 last_event_at=one.last_event_at,
             )
-            for one in totals[:MAX_PLAYERS]
+            for one in named
         ),
-        unnamed=max(0, len(totals) - MAX_PLAYERS),
+        unnamed=max(0, changed - MAX_PLAYERS),
     )
 
 

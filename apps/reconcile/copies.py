@@ -14,7 +14,7 @@ from apps.operations.steps import step
 from apps.reconcile.findings import Finding, Kind, Part
 from apps.reconcile.job import Job
 from apps.stats import cache, selectors
-from apps.stats.cache import Statistics
+from apps.stats.cache import Pair, Statistics
 
 _PAGE: Final = 1_000
 _RAISE: Final = f"""
@@ -23,7 +23,6 @@ UPDATE player_statistics AS s SET version = greatest(s.version + 1, r.version)
  WHERE s.player_id = w.player_id AND s.game_id = w.game_id
 """
 
-Pair = tuple[str, str]  # player_id, game_id
 Held = Mapping[bytes, bytes]  # key -> copy
 
 
@@ -64,7 +63,11 @@ def _read(keys: Sequence[bytes]) -> dict[bytes, bytes]:
         return {}
     with outages():
         values: Any = client().mget(keys)
-    return {key: value for key, value in zip(keys, values, strict=True) if value is not None}
+    return {
+        key: value
+        for key, value in zip(keys, values, strict=True)
+        if value is not None and not cache.is_token(value)
+    }
 
 
 def _differing(job: Job, held: Held) -> dict[bytes, bytes]:
@@ -113,7 +116,7 @@ def _tell(job: Job, held: Held) -> None:
                 where=key.decode("utf-8", "replace"),
                 expected="no copy" if row is None else _told(row),
                 found="no statistics" if copy is None else _told(copy),
-                remedy="write the row's copy under a newer version",
+                remedy="forget the copy, so that the next read takes the row",
                 repaired=job.repair,
             )
         )
@@ -123,9 +126,9 @@ def _mend(held: Held, pairs: Sequence[Pair]) -> None:
     """Under new versions, so that whoever is about to write an older value loses."""
     with connection.cursor() as cursor:
         cursor.execute(_RAISE, [[pair[0] for pair in pairs], [pair[1] for pair in pairs]])
-    # Gone first: a copy that is ahead of every version, or none at all, would keep the new out.
-    cache.drop([key.decode("utf-8", "surrogateescape") for key in held])
-    cache.put(selectors.of_players(pairs))
+    # By their keys: what is no copy has no player.
+    with outages():
+        client().delete(*held)
 
 
 def _told(copy: Statistics) -> str:

@@ -14,7 +14,6 @@ from apps.reconcile.findings import Kind, Part
 from apps.reconcile.game_totals import add_up, hold_still
 from apps.reconcile.projections import Changes, Difference
 from apps.stats import cache
-from apps.stats import selectors as statistics
 
 # Counted from single events in one grouping a level, nothing merged: unlike the consumer's fold.
 # The day -infinity is all time.
@@ -147,11 +146,8 @@ class StatisticsProjection:
 
 
 def refresh_copies(changes: Changes) -> None:
-    """Of (player_id, game_id): what has no row any more goes, the rest takes the new versions."""
-    found = statistics.of_players(changes)
-    cache.put(found)
-    kept = {(item.player_id, item.game_id) for item in found}
-    cache.drop([cache.key(game, player) for player, game in changes if (player, game) not in kept])
+    """Of (player_id, game_id): the next read takes the row as it is now, if there is one."""
+    cache.drop(changes)
 
 
 def _parameters(game_id: str, players: list[str] | None) -> dict[str, Any]:

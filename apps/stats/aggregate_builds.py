@@ -84,7 +84,7 @@ WITH gone AS (
    WHERE s.game_id = seen.game_id AND s.player_id = seen.player_id
   RETURNING s.player_id, s.game_id
 )
-INSERT INTO rebuilt_changes SELECT player_id, game_id, false FROM raised
+INSERT INTO rebuilt_changes SELECT player_id, game_id FROM raised
 """
 AGGREGATES: Final = Part(
     tables=_TABLES,

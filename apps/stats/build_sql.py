@@ -37,8 +37,7 @@ TABLES: Final = """
 DROP TABLE IF EXISTS rebuilt_touched, rebuilt_noted, rebuilt_changes;
 CREATE TEMP TABLE rebuilt_touched (game_id text COLLATE "C", player_id text COLLATE "C");
 CREATE TEMP TABLE rebuilt_noted (event_id uuid);
-CREATE TEMP TABLE rebuilt_changes (
-  player_id text COLLATE "C", game_id text COLLATE "C", gone boolean)
+CREATE TEMP TABLE rebuilt_changes (player_id text COLLATE "C", game_id text COLLATE "C")
 """
 # All but the changes, of which Redis is told after the switch.
 DROP: Final = "DROP TABLE rebuilt_touched, rebuilt_noted"
@@ -157,7 +156,7 @@ WITH gone AS (
   RETURNING s.player_id, s.game_id
 )
 INSERT INTO rebuilt_changes
-SELECT player_id, game_id, true FROM gone UNION ALL SELECT player_id, game_id, false FROM written
+SELECT player_id, game_id FROM gone UNION ALL SELECT player_id, game_id FROM written
 """
 _DAYS: Final = f"""
 WITH gone AS (

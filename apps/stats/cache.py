@@ -1,36 +1,76 @@
-"""Hot copies of player statistics in Redis: one string a player and game, versioned."""
+"""Hot copies of player statistics in Redis: one string a player and game, versioned.
+
+A copy is made for who reads the player, and kept up by the consumer until nobody has read it for
+UNREAD seconds; a player that nobody reads costs a chunk no more than the question. Whoever finds no
+copy leaves a token in its place before it reads the row, and fills the place only if its token is
+still there. A consumer that commits before the token lies there is in the row that is read; one
+that comes later finds the token, and takes it away. So no copy lacks what was committed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import secrets
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
-import redis
 
 from apps.ledger.cache import client, outages
 
-# Seconds that a copy outlives its last write; a missing one is read from PostgreSQL.
-TTL: Final = 24 * 3600
-
+# Seconds that a copy outlives the last look at it.
+UNREAD: Final = 3600
+# Seconds in which a token's reader has to have read the row.
+CLAIMED: Final = 30
 # Keys of one call: Lua unpacks them on its stack, which holds 8,000.
 _AT_ONCE: Final = 1000
 
-# KEYS: the statistics' keys. ARGV: ttl, then a MessagePack array of each key's JSON, whose first
-# field is the version. Writes only what is newer, so two workers may come in any order. One
-# argument for all: redis-py spends more on packing an argument than on anything else here.
-_SET_IF_NEWER: Final = """
+# KEYS: one. ARGV: token, its seconds, the copy's seconds. The copy, or nil: the token is there now,
+# in place of whatever is no copy.
+_LOOK: Final = """
+local held = redis.call('GET', KEYS[1])
+if held and string.sub(held, 1, 1) == '{' then
+  redis.call('EXPIRE', KEYS[1], ARGV[3])
+  return held
+end
+redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
+"""
+# KEYS: one. ARGV: token, copy, its seconds.
+_FILL: Final = """
+if redis.call('GET', KEYS[1]) == ARGV[1] then
+  redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
+end
+"""
+# KEYS: the statistics' keys. Which of them, counted from 1, have a copy or a token.
+_HELD: Final = """
+local found = {}
+for i, held in ipairs(redis.call('MGET', unpack(KEYS))) do
+  if held then
+    found[#found + 1] = i
+  end
+end
+return found
+"""
+# KEYS: the statistics' keys. ARGV: a MessagePack array of each key's JSON, whose first field is the
+# version. Writes only over what is older, so two workers may come in any order. A token goes:
+# whether its reader has read what is older than the offered or newer, no version tells.
+# One argument for all: redis-py spends more on packing an argument than on anything else here.
+_PUT: Final = """
 local version = '^{"version":(%d+)'
 local held = redis.call('MGET', unpack(KEYS))
-for i, offered in ipairs(cmsgpack.unpack(ARGV[2])) do
+for i, offered in ipairs(cmsgpack.unpack(ARGV[1])) do
   local current = held[i] and tonumber(string.match(held[i], version))
-  if not current or current < tonumber(string.match(offered, version)) then
-    redis.call('SET', KEYS[i], offered, 'EX', ARGV[1])
+  if held[i] and not current then
+    redis.call('DEL', KEYS[i])
+  elseif held[i] and current < tonumber(string.match(offered, version)) then
+    redis.call('SET', KEYS[i], offered, 'KEEPTTL')
   end
 end
 """
+
+Pair = tuple[str, str]  # player_id, game_id
+_Item = TypeVar("_Item")
 
 
 class Aggregate(msgspec.Struct, kw_only=True, frozen=True):
@@ -64,31 +104,60 @@ def key(game_id: str, player_id: str) -> str:
     return f"stats:{game_id}:{player_id}"
 
 
-def put(items: Sequence[Statistics]) -> None:
-    """Write the copies that are newer than those in Redis. Raises CacheUnavailable."""
-    for first in range(0, len(items), _AT_ONCE):
-        part = items[first : first + _AT_ONCE]
-        copies = _packer.encode([_encoder.encode(item).decode() for item in part])
-        with outages():
-            _script(client())(
-                keys=[key(item.game_id, item.player_id) for item in part], args=[TTL, copies]
-            )
+def token() -> str:
+    """What stands for a copy while one reader reads the row."""
+    return f"?{secrets.token_hex(8)}"
 
 
-@lru_cache(maxsize=1)
-def _script(connected: redis.Redis) -> Any:
-    return connected.register_script(_SET_IF_NEWER)
+def is_token(held: bytes) -> bool:
+    """Whether what Redis holds of a player is but a token."""
+    return held.startswith(b"?")
 
 
-def get(game_id: str, player_id: str) -> Statistics | None:
-    """The copy, or None. Raises CacheUnavailable."""
+def look(game_id: str, player_id: str, claim: str) -> Statistics | None:
+    """The copy; or None, and the token `claim` in its place. Raises CacheUnavailable."""
     with outages():
-        held = client().get(key(game_id, player_id))
+        held = _script(_LOOK)(keys=[key(game_id, player_id)], args=[claim, CLAIMED, UNREAD])
     return _decoder.decode(held) if isinstance(held, bytes) else None
 
 
-def drop(keys: Sequence[str]) -> None:
-    """Forget copies; the next read takes them from PostgreSQL. Raises CacheUnavailable."""
-    if keys:
+def fill(found: Statistics, claim: str) -> None:
+    """Write what was read after the look, if the token still is there. Raises CacheUnavailable."""
+    place = key(found.game_id, found.player_id)
+    with outages():
+        _script(_FILL)(keys=[place], args=[claim, _encoder.encode(found), UNREAD])
+
+
+def held(pairs: Sequence[Pair]) -> list[Pair]:
+    """Those of which a copy is there, or a reader about to make one. Raises CacheUnavailable."""
+    found = []
+    for part in _parts(pairs):
         with outages():
-            client().delete(*keys)
+            places = _script(_HELD)(keys=[key(game, player) for player, game in part])
+        found += [part[place - 1] for place in places]
+    return found
+
+
+def put(items: Sequence[Statistics]) -> None:
+    """Write over the copies that are older; take tokens away. Raises CacheUnavailable."""
+    for part in _parts(items):
+        copies = _packer.encode([_encoder.encode(item).decode() for item in part])
+        with outages():
+            _script(_PUT)(keys=[key(item.game_id, item.player_id) for item in part], args=[copies])
+
+
+def drop(pairs: Sequence[Pair]) -> None:
+    """Forget copies; the next read takes them from PostgreSQL. Raises CacheUnavailable."""
+    for part in _parts(pairs):
+        with outages():
+            client().delete(*(key(game, player) for player, game in part))
+
+
+def _parts(items: Sequence[_Item]) -> Iterator[Sequence[_Item]]:
+    for first in range(0, len(items), _AT_ONCE):
+        yield items[first : first + _AT_ONCE]
+
+
+@lru_cache(maxsize=4)
+def _script(text: str) -> Any:
+    return client().register_script(text)

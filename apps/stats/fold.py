@@ -43,8 +43,6 @@ _TOTAL: Final = """sum(n)::bigint AS total_events,
 _COLUMNS: Final = "total_events, event_breakdown, first_event_at, last_event_at, types, event_type"
 _FOUND: Final = by_key.found("s", "t", "player_id", "game_id")
 _FOUND_DAY: Final = by_key.found("s", "t", "player_id", "day", within="game_id")
-_STORED: Final = """s.player_id, s.game_id, s.total_events, s.event_breakdown, s.first_event_at,
-         s.last_event_at, s.sessions, s.version"""
 _VALUES: Final = "total_events, event_breakdown, first_event_at, last_event_at, sessions"
 
 # One statement a chunk: claim, fold to one delta a player (and day), and add it in key order. Equal
@@ -123,17 +121,17 @@ WITH records AS MATERIALIZED (
 ), updated AS (
   UPDATE player_statistics AS s SET {_UPDATED}, version = {versions.next_of("s", "t")}
     FROM totals AS t WHERE {_FOUND}
-  RETURNING t.place, t.total_events AS added, {_STORED}
+  RETURNING t.place, t.total_events AS added, s.game_id, s.total_events
 ), inserted AS (
   INSERT INTO player_statistics AS s (player_id, game_id, {_VALUES}, version)
   SELECT player_id, game_id, {_VALUES}, version FROM totals
    WHERE place NOT IN (SELECT place FROM updated) ORDER BY place
       ON CONFLICT (player_id, game_id) DO UPDATE SET {_MET}, version = {versions.next_of("s")}
-  RETURNING {_STORED}
-), stored AS MATERIALIZED (
-  SELECT added, {_STORED} FROM updated AS s
+  RETURNING s.game_id, s.player_id, s.total_events
+), stored AS (
+  SELECT added, game_id, total_events FROM updated
    UNION ALL
-  SELECT t.total_events, {_STORED}
+  SELECT t.total_events, game_id, s.total_events
     FROM inserted AS s JOIN totals AS t USING (game_id, player_id)
 ), updated_days AS (
   UPDATE player_statistics_daily AS s SET {_UPDATED}
@@ -145,7 +143,7 @@ WITH records AS MATERIALIZED (
    WHERE place NOT IN (SELECT place FROM updated_days) ORDER BY place
       ON CONFLICT (game_id, player_id, day) DO UPDATE SET {_MET}
   RETURNING s.game_id, s.player_id, s.day, s.total_events
-), stored_days AS MATERIALIZED (
+), stored_days AS (
   SELECT added, game_id, day, total_events FROM updated_days
    UNION ALL
   SELECT t.total_events, game_id, day, s.total_events
@@ -167,10 +165,7 @@ WITH records AS MATERIALIZED (
          total_events = s.total_events + EXCLUDED.total_events,
          players = s.players + EXCLUDED.players
 ), {aggregate_sql.FOLD}
-SELECT player_id, game_id, total_events, event_breakdown, first_event_at, last_event_at, sessions,
-       version, (SELECT count(*) FROM claimed), (SELECT count(*) FROM records),
-       EXISTS (SELECT 1 FROM wanted)
-  FROM stored
+SELECT count(*) FROM claimed
 """,
     before=f"SELECT {by_key.INDEXED}, pg_advisory_xact_lock_shared({STATISTICS})",
 )

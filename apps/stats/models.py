@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.db import models
 from django.db.models.functions import Now
 
@@ -37,14 +35,10 @@ class StatsAppliedEvent(AppliedEvent):
 class PlayerStatisticsQuerySet(models.QuerySet["PlayerStatistics"]):
     """Set-based writes."""
 
-    def fold(self, records: str) -> list[tuple[Any, ...]]:
-        """Apply the records that this consumer has not applied yet.
-
-        Returns the changed rows (player_id, game_id, total_events, event_breakdown,
-        first_event_at, last_event_at, sessions, version, events applied by this call, different
-        events, whether a game of theirs has aggregates).
-        """
-        return FOLD.fetch({"records": records})
+    def fold(self, records: str) -> int:
+        """Apply the records that this consumer has not applied yet; how many these were."""
+        ((applied,),) = FOLD.fetch({"records": records})
+        return int(applied)
 
 
 class PlayerStatistics(models.Model):

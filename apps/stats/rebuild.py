@@ -15,7 +15,7 @@ from apps.database.statements import fetch, run
 from apps.ledger.builds import IMPATIENT
 from apps.ledger.coverage import LogBehind, wait_for_the_log
 from apps.operations.steps import Display, step
-from apps.stats import aggregate_builds, build_sql, builds, cache, selectors
+from apps.stats import aggregate_builds, build_sql, builds, cache
 from apps.stats.aggregate_builds import AGGREGATES
 from apps.stats.aggregates import Definition
 from apps.stats.build_sql import STATISTICS, Part
@@ -189,25 +189,23 @@ def _switch(build: StatsBuild, plan: Plan, events: int) -> tuple[int, int, float
 
 
 def _refresh(display: Display) -> None:
-    """Bring Redis what the switch has changed: under newer versions, so in any order."""
-    rows = fetch("SELECT player_id, game_id, gone FROM rebuilt_changes")
-    with step(display, "copies in Redis", len(rows)):
-        for first in range(0, len(rows), _COPIES):
-            some = rows[first : first + _COPIES]
-            cache.put(
-                selectors.of_players((player, game) for player, game, gone in some if not gone)
-            )
-            cache.drop([cache.key(game, player) for player, game, gone in some if gone])
+    """Have Redis forget what the switch has changed: the next read takes the new rows.
+
+    They have newer versions: whoever read an older one and is about to write it loses.
+    """
+    pairs = [(row[0], row[1]) for row in fetch("SELECT player_id, game_id FROM rebuilt_changes")]
+    with step(display, "copies in Redis", len(pairs)):
+        for first in range(0, len(pairs), _COPIES):
+            some = pairs[first : first + _COPIES]
+            cache.drop(some)
             display.advance(len(some))
 
 
 def finish_former() -> None:
-    """Within `alone`: a build that was switched, and of which Redis has not all copies."""
+    """Within `alone`: a build that was switched, and of which Redis may have older copies."""
     for build in StatsBuild.objects.filter(state=StatsBuild.SWITCHED):
         rows = PlayerStatistics.objects.filter(updated_at__gte=build.started_at)
         if build.game_id is not None:
             rows = rows.filter(game_id=build.game_id)
-        pairs = list(rows.values_list("player_id", "game_id"))
-        for first in range(0, len(pairs), _COPIES):
-            cache.put(selectors.of_players(pairs[first : first + _COPIES]))
+        cache.drop(list(rows.values_list("player_id", "game_id")))
         builds.settle(build, StatsBuild.DONE)

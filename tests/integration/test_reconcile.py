@@ -27,6 +27,7 @@ from apps.stats import cache as copies
 from apps.stats import selectors as statistics
 from apps.stats.models import PlayerStatistics, StatsAppliedEvent
 from tests.builders import GAME, chunk, event_id, event_text, record
+from tests.copies import copy_of
 from tests.kafka_clients import client_of
 from tests.reconciling import World, scored
 from tests.totals import top, totals
@@ -128,11 +129,12 @@ def test_damaged_statistics_are_recomputed(
 ) -> None:
     before = totals()
     damage()
+    statistics.of_player("bo", GAME)
     told = world.reconcile(repair=True)
     assert [found.where for found in told.of(Kind.STATISTICS_DIFFER)] == [f"{GAME}/{player_id}"]
     assert totals() == before
-    held = copies.get(GAME, "bo")
-    assert held is not None and held.total_events == COUNT // 3
+    read = statistics.of_player("bo", GAME)
+    assert read is not None and read.total_events == COUNT // 3
     assert world.is_clean()
 
 
@@ -268,9 +270,9 @@ def test_a_claim_of_an_event_that_is_nowhere_is_named_and_no_total_is_recomputed
     assert told.report.exit_code == 1
 
 
-def test_a_stale_copy_of_statistics_is_written_anew(world: World, cache: redis.Redis) -> None:
+def test_a_stale_copy_of_statistics_is_forgotten(world: World, cache: redis.Redis) -> None:
     key = copies.key(GAME, "ada")
-    held = copies.get(GAME, "ada")
+    held = statistics.of_player("ada", GAME)
     assert held is not None
     for stale in (
         b'{"version":%d,"player_id":"ada","game_id":"chess","total_events":1,"events":{},'
@@ -281,10 +283,16 @@ def test_a_stale_copy_of_statistics_is_written_anew(world: World, cache: redis.R
         cache.set(key, stale)
         told = world.reconcile(repair=True)
         assert [found.where for found in told.of(Kind.COPY_DIFFERS)] == [key]
+        assert cache.get(key) is None
         read = statistics.of_player("ada", GAME)
         assert read is not None and read.total_events == COUNT // 3
-        assert copies.get(GAME, "ada") == read
+        assert copy_of(GAME, "ada") == read
         assert world.is_clean()
+
+
+def test_a_reader_s_token_is_no_difference(world: World, cache: redis.Redis) -> None:
+    cache.set(copies.key(GAME, "ada"), copies.token())
+    assert world.is_clean()
 
 
 def test_a_missing_copy_is_no_difference(world: World, cache: redis.Redis) -> None:

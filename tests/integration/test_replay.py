@@ -24,6 +24,7 @@ from apps.ledger.replays import Replayed, replay_letter
 from apps.ledger.services import apply_chunk
 from apps.stats.services import StatsConsumer
 from tests.builders import GAME, chunk, event_id, event_text, minutes, record
+from tests.copies import counted, read_before
 from tests.letters import LEADERBOARDS, MENDED, bad_score, fields, now, told
 from tests.totals import CONSUMERS, events_of, score_of, shown, totals
 
@@ -171,14 +172,15 @@ class DiesBeforeRedis(StatsConsumer):
 
 def test_a_letter_is_applied_only_when_redis_has_it(cache: redis.Redis) -> None:
     letter = DeadLetter.objects.create(**fields("stats"), state="replaying")
+    read_before(GAME, ["ada"])
     with pytest.raises(CacheUnavailable):
         replay_letter(DiesBeforeRedis(), letter.pk)
     assert events_of("ada") == 1
     assert (now(letter).state, now(letter).committed_at is not None) == ("replaying", True)
-    assert not cache.keys("stats:*")
+    assert counted(GAME, ["ada"]) == [0]
     replay_letter(CONSUMERS[Consumer.STATS], letter.pk)
     assert now(letter).state == "applied"
-    assert cache.keys("stats:*")
+    assert counted(GAME, ["ada"]) == [1]
     assert events_of("ada") == 1
 
 

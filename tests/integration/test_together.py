@@ -21,9 +21,10 @@ from apps.ledger.door import receive
 from apps.ledger.models import AppliedChunk
 from apps.ledger.services import ChunkConsumer, apply_chunk
 from apps.stats.services import StatsConsumer
-from tests.builders import CAST, chunk, record, refused
+from tests.builders import CAST, GAME, chunk, record, refused
+from tests.copies import counted, read_before
 from tests.emptying import empty
-from tests.totals import CONSUMERS, Totals, totals
+from tests.totals import CONSUMERS, Totals, events_of, totals
 
 pytestmark = pytest.mark.django_db(transaction=True)
 every_consumer = pytest.mark.parametrize("name", list(Consumer))
@@ -135,10 +136,11 @@ def test_what_is_committed_when_redis_goes_away_is_written_by_each_chunk(
     cache: redis.Redis,
 ) -> None:
     consumer = FailsAtRedis()
+    read_before(GAME, CAST)
     deliver(consumer, three_partitions(4))
     assert consumer.writes == 4
     assert rows() == [("stats", partition, 0, 4, 0, 0, True) for partition in range(3)]
-    assert len(cache.keys("stats:*")) == len(CAST)
+    assert counted(GAME, CAST) == [events_of(player) for player in CAST]
 
 
 def test_a_chunk_that_was_sent_before_is_taken_by_itself(cache: redis.Redis) -> None:

@@ -20,12 +20,12 @@ from apps.operations.steps import Silent
 from apps.reconcile.aggregates import AggregatesProjection
 from apps.stats.aggregate_models import StatDefinition
 from apps.stats.aggregates import Definition, Operator
-from apps.stats.cache import get
 from apps.stats.declaration import change, declare
 from apps.stats.rebuild import rebuild
 from apps.stats.selectors import of_players
 from tests.arriving import GAMES, Meanwhile, Stream
 from tests.builders import CAST
+from tests.copies import copy_of
 from tests.emptying import empty
 from tests.totals import totals
 
@@ -108,7 +108,7 @@ def differing() -> list[Any]:
 def copies_differ() -> list[Any]:
     """Where Redis has a copy that is not the row."""
     rows = of_players((player, game) for player in CAST for game in GAMES)
-    held = [(row, get(row.game_id, row.player_id)) for row in rows]
+    held = [(row, copy_of(row.game_id, row.player_id)) for row in rows]
     return [(row, copy) for row, copy in held if copy not in (row, None)]
 
 

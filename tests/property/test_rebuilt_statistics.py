@@ -12,12 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from apps.operations.steps import Silent
-from apps.stats.cache import get
 from apps.stats.models import StatsAppliedEvent, StatsBuild, StatsBuildEvent
 from apps.stats.rebuild import rebuild
 from apps.stats.selectors import of_players
 from tests.arriving import GAMES, Meanwhile, Stream
 from tests.builders import CAST
+from tests.copies import copy_of
 from tests.emptying import empty
 from tests.faults import oracle_sql
 from tests.totals import totals
@@ -78,7 +78,7 @@ def test_live_rebuilt_and_counted_are_one(
     rebuild(game_id, Meanwhile(stream=stream))
     assert by_the_oracle() == []
     rows = of_players((player, game) for player in CAST for game in GAMES)
-    held = [get(row.game_id, row.player_id) for row in rows]
+    held = [copy_of(row.game_id, row.player_id) for row in rows]
     assert all(copy in (row, None) for row, copy in zip(rows, held, strict=True))
     assert [build.state for build in StatsBuild.objects.all()] == ["done"]
     assert not StatsBuildEvent.objects.exists()
