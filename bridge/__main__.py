@@ -37,7 +37,7 @@ logger = logging.getLogger("bridge")
 
 def bridge_settings(env: Environment) -> BridgeSettings:
     """The bridge's own settings. Raises SettingInvalid."""
-    linger_ms = env.integer("BRIDGE_LINGER_MS", 25, at_least=0, at_most=1_000)
+    linger_ms = env.integer("BRIDGE_LINGER_MS", 15, at_least=0, at_most=1_000)
     return BridgeSettings(
         policy=CutPolicy(
             max_events=env.integer("BRIDGE_CHUNK_EVENTS", 5_000, at_least=1, at_most=5_000),

@@ -27,6 +27,7 @@ class Sizes:
     growth_events: int = 60_000
     growth_log: tuple[int, ...] = (0, 5_000_000, 20_000_000)
     growth_players: tuple[int, ...] = (1_000, 1_000_000)
+    growth_copies: tuple[int, ...] = (0, 10_000)
     growth_chunks: tuple[int, ...] = (0, 1_000_000)
     growth_boards: tuple[int, ...] = (1, 200)
     growth_partitions: tuple[int, ...] = (1, 12)
@@ -83,6 +84,7 @@ TINY = Sizes(
     growth_events=500,
     growth_log=(0, 2_000),
     growth_players=(10,),
+    growth_copies=(7,),
     growth_chunks=(900,),
     growth_boards=(3,),
     growth_partitions=(2,),

@@ -36,6 +36,7 @@ def growth(sizes: Sizes) -> list[Row]:
             row("players", n, fill=partial(fill.players, number=n), players=n)
             for n in sizes.growth_players
         ),
+        *(row("copies", n, fill=partial(fill.copies, number=n)) for n in sizes.growth_copies),
         *(row("chunks", n, fill=partial(fill.chunks, number=n)) for n in sizes.growth_chunks),
         *(row("boards", n, fill=partial(_boards, number=n)) for n in sizes.growth_boards),
         *(
@@ -53,6 +54,7 @@ def growth(sizes: Sizes) -> list[Row]:
 _SHOWN = {
     "log": "events in the log and the ledgers before them",
     "players": "players who have scored before",
+    "copies": "players whose statistics somebody reads",
     "chunks": "applied chunks of the last hour",
     "boards": "boards beside the default one of each game",
 }
