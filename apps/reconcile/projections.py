@@ -59,7 +59,7 @@ class Projection(Protocol):
         """Write the players' rows as the applied events add up, with newer versions."""
 
     def refresh(self, changes: Changes) -> None:
-        """Write to Redis what `rebuild` changed, after its commit. Raises CacheUnavailable."""
+        """Have Redis show what `rebuild` changed, after its commit. Raises CacheUnavailable."""
 
 
 def compare(job: Job, projection: Projection, *, trusted: bool) -> None:

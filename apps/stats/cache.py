@@ -1,4 +1,4 @@
-"""Hot copies of player statistics in Redis: one string a player and game, versioned.
+"""Copies of player statistics in Redis: one string a player and game, versioned.
 
 A copy is made for who reads the player, and kept up by the consumer until nobody has read it for
 UNREAD seconds; a player that nobody reads costs a chunk no more than the question. Whoever finds no

@@ -24,7 +24,7 @@ _players: Final = msgspec.json.Decoder(list[_Player])
 
 
 class StatsConsumer:
-    """Statistics in PostgreSQL, with hot copies in Redis of the players that are read."""
+    """Statistics in PostgreSQL, with copies in Redis of the players that are read."""
 
     name = Consumer.STATS
 

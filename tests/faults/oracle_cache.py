@@ -62,7 +62,8 @@ class Readers:
         held: Any = self.cache.mget(keys) if keys else []
         stale, wrong = [], []
         for row, text in zip(rows, held, strict=True):
-            if text is not None and not _is_copy(json.loads(text), row):
+            token = text is None or text.startswith(b"?")  # of a reader: no copy yet
+            if not token and not _is_copy(json.loads(text), row):
                 stale.append((*row[:2], *row[2:4], text.decode()[:120]))
             path = f"/api/v1/players/{quote(row[1])}/stats?{urlencode({'game_id': row[0]})}"
             status, read = self._get(path)

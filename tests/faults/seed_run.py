@@ -18,6 +18,7 @@ from tests.faults.drain import drain
 from tests.faults.oracle import Excuse, Verdict, judge, mark
 from tests.faults.oracle_cache import Readers
 from tests.faults.pace import BEFORE, Pace
+from tests.faults.reader import Reader
 from tests.faults.rig import Rig
 from tests.faults.row import Row
 from tests.faults.scene import Scene
@@ -84,14 +85,17 @@ def run_seed(rig: Rig, topic: Topic, row: Row, *, seed: int, events: int) -> Out
         pace=pace,
         chance=Random(f"{name}/client"),
     )
+    reader = Reader(stream=made, ports=client.ports, chance=Random(f"{name}/reader"))
     scene = Scene(rig=rig, client=client, topic=topic, chance=Random(f"{name}/fault"))
     client.start()
+    reader.start()
     lifted = _strike(row, scene)
     outcome.fault = lifted - (pace.fault_began or lifted)
     client.finish(CONFIRM_SECONDS)
     _await_drain(outcome, scene, lifted)
     for check in scene.after:
         check()
+    reader.finish()
     if idle := _not_at_work(rig, topic):
         outcome.problems.append(f"not at work again: {idle}")
     verdict = _judge(rig, made, client, before, scene.excuse)
@@ -99,6 +103,9 @@ def run_seed(rig: Rig, topic: Topic, row: Row, *, seed: int, events: int) -> Out
     outcome.problems += [*scene.problems, *client.surprises, *verdict.problems]
     outcome.notes = scene.notes
     _count(outcome, client)
+    outcome.notes["reads"] = reader.statuses["200"]
+    if not reader.statuses["200"]:
+        outcome.problems.append(f"no read was answered: {dict(reader.statuses)}")
     outcome.took = time.monotonic() - began
     return outcome
 
