@@ -17,7 +17,7 @@ from apps.contract.reading import read
 from apps.failpoints.points import Failpoint, reach
 from apps.monitoring import metrics
 from bridge.assignment import report_recreated, start
-from bridge.buffer import SETTLING
+from bridge.buffer import FEW, SETTLING
 from bridge.courier import Courier, CourierUnavailable
 from bridge.gauges import Gauges
 from bridge.inflight import Unsent, shared
@@ -119,10 +119,12 @@ class Bridge:
         if self._more:
             seconds = 0.0
         elif waiting:
-            # What has come waits for its cut: more may come with it, and a pass for each message
-            # would cost more than the message.
-            time.sleep(max(0.0, min(self._cut_due() - time.monotonic(), self._until_ledger())))
-            seconds = 0.0
+            seconds = max(0.0, min(self._cut_due() - time.monotonic(), self._until_ledger()))
+            if self._events(waiting) >= FEW:
+                # They wait for their cut: more may come with them, and a pass for each message
+                # would cost more than the message. The few wait for more.
+                time.sleep(seconds)
+                seconds = 0.0
         else:
             seconds = self._until_ledger() if in_flight else IDLE_SECONDS
         most = min(room, PASS_MESSAGES)
@@ -149,7 +151,7 @@ class Bridge:
     def _pause(self) -> float:
         """Seconds between two cuts; a cut makes a chunk of each partition that has something."""
         cuts = self.chunks_in_flight() / max(1, len(self.partitions))
-        return self.settings.policy.pause(cuts)
+        return self.settings.policy.pause(cuts, self._events(self._waiting()))
 
     def _until_ledger(self) -> float:
         """Seconds until the ledger is looked at again; a pass before it has nothing to do but to
@@ -159,6 +161,9 @@ class Bridge:
     def _waiting(self) -> list[Partition]:
         """The partitions that have something to cut."""
         return [partition for partition in self.partitions.values() if len(partition.buffer)]
+
+    def _events(self, waiting: Sequence[Partition]) -> int:
+        return sum(len(partition.buffer) for partition in waiting)
 
     def _cut_due(self) -> float:
         """When what waits is to be cut."""

@@ -16,6 +16,7 @@ from functools import lru_cache
 from typing import Any, Final, TypeVar
 
 import msgspec
+import redis
 
 from apps.ledger.cache import client, outages
 
@@ -117,7 +118,9 @@ def is_token(held: bytes) -> bool:
 def look(game_id: str, player_id: str, claim: str) -> Statistics | None:
     """The copy; or None, and the token `claim` in its place. Raises CacheUnavailable."""
     with outages():
-        held = _script(_LOOK)(keys=[key(game_id, player_id)], args=[claim, CLAIMED, UNREAD])
+        held = _script(client(), _LOOK)(
+            keys=[key(game_id, player_id)], args=[claim, CLAIMED, UNREAD]
+        )
     return _decoder.decode(held) if isinstance(held, bytes) else None
 
 
@@ -125,7 +128,7 @@ def fill(found: Statistics, claim: str) -> None:
     """Write what was read after the look, if the token still is there. Raises CacheUnavailable."""
     place = key(found.game_id, found.player_id)
     with outages():
-        _script(_FILL)(keys=[place], args=[claim, _encoder.encode(found), UNREAD])
+        _script(client(), _FILL)(keys=[place], args=[claim, _encoder.encode(found), UNREAD])
 
 
 def held(pairs: Sequence[Pair]) -> list[Pair]:
@@ -133,7 +136,7 @@ def held(pairs: Sequence[Pair]) -> list[Pair]:
     found = []
     for part in _parts(pairs):
         with outages():
-            places = _script(_HELD)(keys=[key(game, player) for player, game in part])
+            places = _script(client(), _HELD)(keys=[key(game, player) for player, game in part])
         found += [part[place - 1] for place in places]
     return found
 
@@ -143,7 +146,9 @@ def put(items: Sequence[Statistics]) -> None:
     for part in _parts(items):
         copies = _packer.encode([_encoder.encode(item).decode() for item in part])
         with outages():
-            _script(_PUT)(keys=[key(item.game_id, item.player_id) for item in part], args=[copies])
+            _script(client(), _PUT)(
+                keys=[key(item.game_id, item.player_id) for item in part], args=[copies]
+            )
 
 
 def drop(pairs: Sequence[Pair]) -> None:
@@ -159,5 +164,5 @@ def _parts(items: Sequence[_Item]) -> Iterator[Sequence[_Item]]:
 
 
 @lru_cache(maxsize=4)
-def _script(text: str) -> Any:
-    return client().register_script(text)
+def _script(connected: redis.Redis, text: str) -> Any:
+    return connected.register_script(text)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from apps.contract.chunk import Record, Refused, decode_records
 from apps.contract.queues import Consumer
-from bridge.buffer import CUTS_IN_FLIGHT, LONGEST, STEP, Buffer, CutPolicy
+from bridge.buffer import CUTS_IN_FLIGHT, FEW, LONGEST, STEP, Buffer, CutPolicy
 from bridge.inflight import FIRST_LEASE, LONGEST_LEASE, STEADY_MESSAGES, Lease
 from bridge.partition import Partition
 from bridge.watermark import Watermark
@@ -68,10 +68,11 @@ def test_chunks_meet_and_hold_every_message_once(valid: dict[int, bool], most: i
     assert all(held.events + len(held.refused) <= most for held in chunks)
 
 
-@given(st.integers(0, 100))
-def test_beyond_some_cuts_in_flight_the_next_waits_for_one_of_them(cuts: int) -> None:
+@given(st.integers(0, 100), st.integers(0, 2 * FEW))
+def test_beyond_some_cuts_in_flight_the_next_waits_for_one_of_them(cuts: int, waiting: int) -> None:
     behind = cuts >= CUTS_IN_FLIGHT
-    assert POLICY.pause(cuts) == (LONGEST if behind else POLICY.linger * STEP)
+    own = POLICY.linger * STEP * (2 if waiting < FEW else 1)
+    assert POLICY.pause(cuts, waiting) == (LONGEST if behind else own)
 
 
 @given(st.integers(1, 12))

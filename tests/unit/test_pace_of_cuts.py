@@ -9,7 +9,7 @@ import pytest
 
 from apps.contract.chunk import Chunk
 from apps.contract.queues import Consumer
-from bridge.buffer import CUTS_IN_FLIGHT, LONGEST, STEP, CutPolicy
+from bridge.buffer import CUTS_IN_FLIGHT, FEW, LONGEST, STEP, CutPolicy
 from bridge.courier_fake import FaultyCourier
 from bridge.ledger_fake import MemoryLedger
 from bridge.loop import Bridge
@@ -65,13 +65,16 @@ class Line:
         for offset in range(len(held), len(held) + events):
             held[offset] = kafka_message(0, offset, event_text())
 
-    def go_on(self, seconds: float, *, quick: bool = False) -> list[Chunk]:
+    def go_on(self, seconds: float, *, quick: bool = False, every: float = 0.0) -> list[Chunk]:
         """So much time passes; the chunks that were cut meanwhile. `quick`: they are applied at
-        once."""
+        once. `every` so many seconds an event comes, with each pass by default."""
         cuts: list[Chunk] = []
         until = self.clock.now + seconds
+        due = self.clock.now
         while self.clock.now < until:
-            self.come(1)
+            if self.clock.now >= due:
+                self.come(1)
+                due += every
             self.bridge.step(self.clock.now)
             self.clock.sleep(0.001)
             for consumer, chunks in self.courier.sent:
@@ -98,6 +101,22 @@ def test_consumers_that_keep_the_pace_are_sent_a_cut_each_linger(line: Line) -> 
     cuts = line.go_on(1.0, quick=True)
     # A look at the ledger lies between two cuts at most.
     assert 0.5 / POLICY.linger < len(cuts) <= 1.0 / (STEP * POLICY.linger) + 1
+
+
+def test_few_events_wait_for_others_and_no_longer_than_twice_the_pause(line: Line) -> None:
+    pause = STEP * POLICY.linger
+    cuts = line.go_on(1.0, quick=True, every=pause)
+    sizes = {chunk.events for chunk in cuts[1:]}
+    assert max(sizes) < FEW
+    assert 0.4 / pause < len(cuts) <= 0.5 / pause + 1
+
+
+def test_few_that_find_company_are_cut_with_it_at_the_usual_pace(line: Line) -> None:
+    pause = STEP * POLICY.linger
+    (lone,) = line.go_on(pause / 2, quick=True, every=1.0)
+    line.come(FEW)
+    (cut,) = line.go_on(pause / 2 + 0.003, quick=True, every=1.0)
+    assert (lone.events, cut.events) == (1, FEW + 1)
 
 
 def test_those_that_do_not_find_larger_chunks_and_no_queue(line: Line) -> None:
