@@ -119,8 +119,8 @@ class Bridge:
         if self._more:
             seconds = 0.0
         elif waiting:
-            seconds = max(0.0, min(self._cut_due() - time.monotonic(), self._until_ledger()))
-            if self._events(waiting) >= FEW:
+            seconds = max(0.0, min(self._cut_due(waiting) - time.monotonic(), self._until_ledger()))
+            if _events(waiting) >= FEW:
                 # They wait for their cut: more may come with them, and a pass for each message
                 # would cost more than the message. The few wait for more.
                 time.sleep(seconds)
@@ -148,10 +148,10 @@ class Bridge:
             if partition.buffer.full(self.settings.policy):
                 partition.cut()
 
-    def _pause(self) -> float:
+    def _pause(self, waiting: Sequence[Partition]) -> float:
         """Seconds between two cuts; a cut makes a chunk of each partition that has something."""
         cuts = self.chunks_in_flight() / max(1, len(self.partitions))
-        return self.settings.policy.pause(cuts, self._events(self._waiting()))
+        return self.settings.policy.pause(cuts, _events(waiting))
 
     def _until_ledger(self) -> float:
         """Seconds until the ledger is looked at again; a pass before it has nothing to do but to
@@ -162,16 +162,13 @@ class Bridge:
         """The partitions that have something to cut."""
         return [partition for partition in self.partitions.values() if len(partition.buffer)]
 
-    def _events(self, waiting: Sequence[Partition]) -> int:
-        return sum(len(partition.buffer) for partition in waiting)
-
-    def _cut_due(self) -> float:
+    def _cut_due(self, waiting: Sequence[Partition]) -> float:
         """When what waits is to be cut."""
-        pause = self._pause()
+        pause = self._pause(waiting)
         return max(self._cut_at + pause, self._first_at + min(pause, SETTLING))
 
     def _cut(self, now: float) -> None:
-        if (waiting := self._waiting()) and now >= self._cut_due():
+        if (waiting := self._waiting()) and now >= self._cut_due(waiting):
             self._cut_at = now
             for partition in waiting:
                 partition.cut()
@@ -297,3 +294,7 @@ class Bridge:
             logger.info("positions not stored at the end", extra={"error": str(error)})
         self.source.close()
         self.ledger.close()
+
+
+def _events(waiting: Sequence[Partition]) -> int:
+    return sum(len(partition.buffer) for partition in waiting)

@@ -17,16 +17,20 @@ def read_before(game_id: str, player_ids: Iterable[str]) -> None:
     for player_id in player_ids:
         claim = cache.token()
         cache.look(game_id, player_id, claim)
-        copy = Statistics(
-            version=0,
-            player_id=player_id,
-            game_id=game_id,
-            total_events=0,
-            events={},
-            first_event_at=NOW,
-            last_event_at=NOW,
-        )
-        cache.fill(copy, claim)
+        cache.fill(of_long_ago(game_id, player_id), claim)
+
+
+def of_long_ago(game_id: str, player_id: str) -> Statistics:
+    """A copy that every change replaces."""
+    return Statistics(
+        version=0,
+        player_id=player_id,
+        game_id=game_id,
+        total_events=0,
+        events={},
+        first_event_at=NOW,
+        last_event_at=NOW,
+    )
 
 
 def copy_of(game_id: str, player_id: str) -> Statistics | None:

@@ -16,8 +16,9 @@ from typing import Final
 import msgspec
 
 from apps.leaderboards.rank_index import TTL, BoardPeriod, Place, packed
-from apps.leaderboards.rank_scripts import STORE, Script
+from apps.leaderboards.rank_scripts import STORE
 from apps.ledger.cache import client, outages
+from apps.ledger.scripts import Script
 
 # Seconds that a suspended order stays unbuilt. PostgreSQL ends a transaction that is idle for half
 # of it, so no build begins between a `suspend` and its commit.

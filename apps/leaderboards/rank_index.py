@@ -24,8 +24,9 @@ import msgspec
 
 from apps.leaderboards.periods import Period
 from apps.leaderboards.rank_members import double_and_member
-from apps.leaderboards.rank_scripts import ADD, BEGIN, FINISH, PUT, Script
+from apps.leaderboards.rank_scripts import ADD, BEGIN, FINISH, PUT
 from apps.ledger.cache import client, outages
+from apps.ledger.scripts import Script
 
 # Seconds that a period's order outlives its last write; it is rebuilt when read later.
 TTL: Final = {

@@ -11,11 +11,11 @@ from typing import Any
 from apps.leaderboards.cursors import Seek
 from apps.leaderboards.rank_index import BoardPeriod
 from apps.leaderboards.rank_members import double_and_member, parse
-from apps.leaderboards.rank_scripts import Script
 from apps.leaderboards.ranks import RankMode
 from apps.leaderboards.read_scripts import AROUND, LOOKUP, PAGE, TOO_DEEP
 from apps.leaderboards.windows import Found, Line, Window
 from apps.ledger.cache import client, outages
+from apps.ledger.scripts import Script
 
 
 class OrderIncomplete(Exception):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from apps.leaderboards.rank_scripts import Script
+from apps.ledger.scripts import Script
 
 # What counting distinct scores may cost, in entries read (2.5 us each at a million players); a jump
 # over a group of equals costs as much as 12. So 5 ms of Redis's single thread at most.

@@ -12,13 +12,12 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from functools import lru_cache
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import msgspec
-import redis
 
 from apps.ledger.cache import client, outages
+from apps.ledger.scripts import Script
 
 # Seconds that a copy outlives the last look at it.
 UNREAD: Final = 3600
@@ -29,22 +28,22 @@ _AT_ONCE: Final = 1000
 
 # KEYS: one. ARGV: token, its seconds, the copy's seconds. The copy, or nil: the token is there now,
 # in place of whatever is no copy.
-_LOOK: Final = """
+_LOOK: Final = Script.of("""
 local held = redis.call('GET', KEYS[1])
 if held and string.sub(held, 1, 1) == '{' then
   redis.call('EXPIRE', KEYS[1], ARGV[3])
   return held
 end
 redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
-"""
+""")
 # KEYS: one. ARGV: token, copy, its seconds.
-_FILL: Final = """
+_FILL: Final = Script.of("""
 if redis.call('GET', KEYS[1]) == ARGV[1] then
   redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
 end
-"""
+""")
 # KEYS: the statistics' keys. Which of them, counted from 1, have a copy or a token.
-_HELD: Final = """
+_HELD: Final = Script.of("""
 local found = {}
 for i, held in ipairs(redis.call('MGET', unpack(KEYS))) do
   if held then
@@ -52,12 +51,12 @@ for i, held in ipairs(redis.call('MGET', unpack(KEYS))) do
   end
 end
 return found
-"""
+""")
 # KEYS: the statistics' keys. ARGV: a MessagePack array of each key's JSON, whose first field is the
 # version. Writes only over what is older, so two workers may come in any order. A token goes:
 # whether its reader has read what is older than the offered or newer, no version tells.
 # One argument for all: redis-py spends more on packing an argument than on anything else here.
-_PUT: Final = """
+_PUT: Final = Script.of("""
 local version = '^{"version":(%d+)'
 local held = redis.call('MGET', unpack(KEYS))
 for i, offered in ipairs(cmsgpack.unpack(ARGV[1])) do
@@ -68,7 +67,7 @@ for i, offered in ipairs(cmsgpack.unpack(ARGV[1])) do
     redis.call('SET', KEYS[i], offered, 'KEEPTTL')
   end
 end
-"""
+""")
 
 Pair = tuple[str, str]  # player_id, game_id
 _Item = TypeVar("_Item")
@@ -118,9 +117,7 @@ def is_token(held: bytes) -> bool:
 def look(game_id: str, player_id: str, claim: str) -> Statistics | None:
     """The copy; or None, and the token `claim` in its place. Raises CacheUnavailable."""
     with outages():
-        held = _script(client(), _LOOK)(
-            keys=[key(game_id, player_id)], args=[claim, CLAIMED, UNREAD]
-        )
+        held = _LOOK.run(client(), [key(game_id, player_id)], claim, CLAIMED, UNREAD)
     return _decoder.decode(held) if isinstance(held, bytes) else None
 
 
@@ -128,7 +125,7 @@ def fill(found: Statistics, claim: str) -> None:
     """Write what was read after the look, if the token still is there. Raises CacheUnavailable."""
     place = key(found.game_id, found.player_id)
     with outages():
-        _script(client(), _FILL)(keys=[place], args=[claim, _encoder.encode(found), UNREAD])
+        _FILL.run(client(), [place], claim, _encoder.encode(found), UNREAD)
 
 
 def held(pairs: Sequence[Pair]) -> list[Pair]:
@@ -136,7 +133,7 @@ def held(pairs: Sequence[Pair]) -> list[Pair]:
     found = []
     for part in _parts(pairs):
         with outages():
-            places = _script(client(), _HELD)(keys=[key(game, player) for player, game in part])
+            places = _HELD.run(client(), [key(game, player) for player, game in part])
         found += [part[place - 1] for place in places]
     return found
 
@@ -146,9 +143,7 @@ def put(items: Sequence[Statistics]) -> None:
     for part in _parts(items):
         copies = _packer.encode([_encoder.encode(item).decode() for item in part])
         with outages():
-            _script(client(), _PUT)(
-                keys=[key(item.game_id, item.player_id) for item in part], args=[copies]
-            )
+            _PUT.run(client(), [key(item.game_id, item.player_id) for item in part], copies)
 
 
 def drop(pairs: Sequence[Pair]) -> None:
@@ -161,8 +156,3 @@ def drop(pairs: Sequence[Pair]) -> None:
 def _parts(items: Sequence[_Item]) -> Iterator[Sequence[_Item]]:
     for first in range(0, len(items), _AT_ONCE):
         yield items[first : first + _AT_ONCE]
-
-
-@lru_cache(maxsize=4)
-def _script(connected: redis.Redis, text: str) -> Any:
-    return connected.register_script(text)

@@ -5,17 +5,16 @@ from __future__ import annotations
 import json
 import urllib.request
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
 
 from apps.contract.queues import Consumer
 from apps.stats import cache
-from apps.stats.cache import Statistics
 from gamemetrics.stack.ports import HOST
 from tests.bench.events import GAMES, game, player
 from tests.bench.rig import Rig
+from tests.copies import of_long_ago
 
 STEP: Final = 1_000_000  # rows a statement
 
@@ -137,19 +136,10 @@ def chunks(rig: Rig, number: int) -> Filled:
 
 def copies(rig: Rig, number: int) -> Filled:
     """Copies of so many players' statistics in Redis, as if each had been read long ago."""
-    now = datetime.now(UTC)
     with rig.redis() as client:
         pipeline = client.pipeline(transaction=False)
         for i in range(number):
-            copy = Statistics(
-                version=0,
-                player_id=player(i),
-                game_id=game(i % GAMES),
-                total_events=0,
-                events={},
-                first_event_at=now,
-                last_event_at=now,
-            )
+            copy = of_long_ago(game(i % GAMES), player(i))
             name = cache.key(copy.game_id, copy.player_id)
             pipeline.set(name, msgspec.json.encode(copy), ex=cache.UNREAD)
         pipeline.execute()

@@ -15,6 +15,7 @@ import redis
 
 from gamemetrics.stack.ports import HOST
 from tests.faults.oracle import Verdict
+from tests.faults.reader import statistics_path
 from tests.faults.stream import Stream
 
 _STATISTICS = """
@@ -62,11 +63,10 @@ class Readers:
         held: Any = self.cache.mget(keys) if keys else []
         stale, wrong = [], []
         for row, text in zip(rows, held, strict=True):
-            token = text is None or text.startswith(b"?")  # of a reader: no copy yet
-            if not token and not _is_copy(json.loads(text), row):
+            no_copy = text is None or text.startswith(b"?")  # a reader's token
+            if not no_copy and not _is_copy(json.loads(text), row):
                 stale.append((*row[:2], *row[2:4], text.decode()[:120]))
-            path = f"/api/v1/players/{quote(row[1])}/stats?{urlencode({'game_id': row[0]})}"
-            status, read = self._get(path)
+            status, read = self._get(statistics_path(row[1], row[0]))
             if status != 200 or not _is_copy({"version": row[2], **read}, row):
                 wrong.append((*row[:4], status, str(read)[:120]))
         self.verdict.find("statistics in Redis are not PostgreSQL's", stale)

@@ -61,4 +61,9 @@ class Reader:
         if self.chance.random() < 0.1:
             return f"/api/v1/leaderboards/{quote(game_id)}/default?period=alltime"
         player_id = self.chance.choice(PLAYERS)
-        return f"/api/v1/players/{quote(player_id)}/stats?{urlencode({'game_id': game_id})}"
+        return statistics_path(player_id, game_id)
+
+
+def statistics_path(player_id: str, game_id: str) -> str:
+    """Where the API answers a player's statistics."""
+    return f"/api/v1/players/{quote(player_id)}/stats?{urlencode({'game_id': game_id})}"
